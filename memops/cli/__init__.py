@@ -1,0 +1,1 @@
+"""One file per command: parse, wire, print. Nobody else prints."""

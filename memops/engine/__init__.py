@@ -1,0 +1,1 @@
+"""Plan, check, apply, journal, settle, roll back; fleets in waves."""

@@ -1,0 +1,1 @@
+"""What is on a host: queries and their pure parsers."""

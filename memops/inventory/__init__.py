@@ -1,0 +1,1 @@
+"""Who: inventories as Ansible reads them, patterns, and variable precedence."""

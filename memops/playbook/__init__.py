@@ -1,0 +1,1 @@
+"""YAML and Jinja2 to plays, in the dialect of Ansible."""

@@ -1,0 +1,1 @@
+"""Heap profiles as values and their algebra; knows no fleet."""

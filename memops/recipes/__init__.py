@@ -1,0 +1,1 @@
+"""Bytes that have yet to be made, made once for all like hosts."""

@@ -1,0 +1,1 @@
+"""An analysis as text, JSON or folded stacks."""

@@ -1,0 +1,1 @@
+"""When: timers and cron lines rendered, never a daemon."""

@@ -1,0 +1,1 @@
+"""States (nouns) and actions (verbs), each a pure function from facts to steps."""

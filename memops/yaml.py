@@ -1,0 +1,1 @@
+"""The only door to PyYAML: keeps line numbers and refuses duplicate keys."""
