@@ -144,9 +144,13 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Bring the file *path* home as *into*, a path on the controller that memops chose itself."""
+    """Bring *source* home as *into*, a path in the store that memops chose itself.
 
-    path: str
+    *source* is the path of a file (those of ``/proc``, of no size, too), or a look whose standard
+    output is wanted.
+    """
+
+    source: str | Run
     into: str
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from memops.model.action import Action, Look, Output
+    from memops.model.action import Action, Look, Output, Run
     from memops.model.host import Become
 
 
@@ -54,14 +54,15 @@ class Session(Protocol):
 
     def fetch(
         self,
-        files: Iterable[tuple[str, Path]],
+        files: Iterable[tuple[str | Run, Path]],
         progress: Callable[[int], None] | None = None,
     ) -> tuple[Output, ...]:
-        """Bring files home: (path on the host, path here) pairs, streamed, in constant memory.
+        """Bring files home: (source as in `Fetch`, path here) pairs, streamed, in constant memory.
 
         Each is written beside its place, checked against a sha256 taken on the host, fsynced and
         renamed; a partial file is resumed. One output each, in order: rc 0 and the sha256 (hex) as
         stdout, or the exit code and what went wrong as stderr. *progress* hears the bytes received.
+        What has no size of its own (``/proc``, a `Run`) is one stream, hashed as it goes.
         """
         ...
 
