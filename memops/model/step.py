@@ -6,7 +6,7 @@ A task is a pure function from facts to steps, and a step is a value that knows 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ class Probe(Protocol):
         """What *query* says of this host."""
         ...
 
-    def prefetch(self, *queries: Query[object]) -> None:
+    def prefetch(self, *queries: Query[Any]) -> None:
         """Make the looks of all *queries* in one round trip."""
         ...
 
