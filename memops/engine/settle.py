@@ -1,0 +1,69 @@
+"""Settling: apps are restarted while they disagree with their launch files, and proven.
+
+A restart has no inverse, so it is never undone: after an undo the app is settled again, and then
+agrees with the files that are back.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from memops.engine.probe import Reader
+from memops.errors import ProofFailed
+from memops.facts.file import entry
+from memops.model.event import Note, Progress
+from memops.tasks.fresh import proof
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from memops.model.app import App
+    from memops.model.event import Sink
+    from memops.transport.base import Session
+
+    Clock = Callable[[], float]
+
+_PAUSE = 0.5  # seconds between two looks at an app that is coming up
+_STEADY = 2  # looks in a row that must find it well, in the same process
+
+
+def log_sizes(session: Session, app: App) -> dict[str, int]:
+    """How long each log is now, so that only lines written after the restart count."""
+    logs = [check.target for check in app.health if check.kind == "log"]
+    probe = Reader(session)
+    found = {path: probe(entry(path)) for path in logs}
+    return {path: each.size if each else 0 for path, each in found.items()}
+
+
+def prove(
+    session: Session,
+    app: App,
+    sizes: Mapping[str, int],
+    sink: Sink,
+    clock: Clock = time.monotonic,
+) -> int:
+    """Wait until *app* runs as its launch file says and is well; its pid.
+
+    Raises `ProofFailed` with the last thing that was wrong once ``app.deadline`` has passed.
+    """
+    began, steady, pid = clock(), 0, 0
+    probe = Reader(session)
+    while True:
+        found = proof(probe, app, dict(sizes))
+        steady = steady + 1 if found.problem is None and found.pid in (pid, 0) else 0
+        if found.problem is None and found.pid != pid:
+            pid, steady = found.pid, 1
+        if steady >= _STEADY:
+            sink(Note(session.host, f"{app.name} is well, pid {pid}"))
+            return pid
+        waited = clock() - began
+        if waited > app.deadline:
+            raise ProofFailed(
+                session.host,
+                f"{app.name} {found.problem or 'does not stay up'} after {app.deadline:.0f} s",
+                "see its log; a longer start needs deadline in memops_apps",
+            )
+        what = f"waiting for {app.name}" + (f": {found.problem}" if found.problem else "")
+        sink(Progress(session.host, what, int(waited), int(app.deadline), "seconds"))
+        time.sleep(_PAUSE)
