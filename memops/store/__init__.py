@@ -1,1 +1,7 @@
-"""Artifacts on the controller: files by content, catalogued by app, host, life and time."""
+"""Artifacts on the controller: files by content, and a catalogue of them in SQLite."""
+
+from memops.store.catalogue import Artifact
+from memops.store.files import Arrival, Store
+from memops.store.names import Place
+
+__all__ = ["Arrival", "Artifact", "Place", "Store"]
