@@ -183,7 +183,7 @@ class Journal:
         actions += [
             self._file("apps.json", stored.dump(tuple(self.apps))),
             self._file(f"{number}.json", stored.dump(steps)),
-            self._file("undo.sh", render(self.record(), self.directory), 0o700),
+            self._file("undo.sh", self._undo_script(), 0o700),
         ]
         return actions
 
@@ -194,6 +194,10 @@ class Journal:
     def record(self) -> Record:
         """The journal so far, as the host would tell it."""
         return Record(self.header, tuple(self.tasks), len(self.tasks), tuple(self.apps))
+
+    def _undo_script(self) -> str:
+        steps = tuple(step for task in self.tasks for step in task)
+        return render(self.header, steps, self.apps, self.directory, REMOVE)
 
     def _make(self) -> list[Action]:
         made = [lock(self.place, self.header)]

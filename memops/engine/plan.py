@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from memops.engine.probe import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from memops.model.step import Step
     from memops.transport.base import Session
 
-    Task = Callable[..., Generator[Step, None, Mapping[str, Any] | None]]
+    Task = Callable[..., Iterator[Step]]
 
 
 def plan(

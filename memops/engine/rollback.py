@@ -64,8 +64,10 @@ def roll_back(
         return
     _take_lock(session, place, holder)
     try:
-        _do(session, name, actions)
-        settle(session, record.apps, name, sink)
+        try:
+            _do(session, name, actions)
+        finally:  # whatever could not be undone, no app is left between two settings
+            settle(session, record.apps, name, sink)
     finally:
         session.act((journals.unlock(place, holder),))
     session.act((journals.remove(place, record.header.run),))

@@ -136,10 +136,11 @@ class Processes:
 
 def processes(app: App) -> Query[Processes]:
     """The processes of *app* as they are now."""
-    return Query((Run(("sh", "-c", SCRIPT, "memops-look", *_finder(app))),), _parse)
+    return Query((Run(("sh", "-c", SCRIPT, "memops-look", *finder(app))),), _parse)
 
 
-def _finder(app: App) -> tuple[str, str]:
+def finder(app: App) -> tuple[str, str]:
+    """How the main process of *app* is found, and by what: the arguments of `SCRIPT`."""
     if app.unit:
         return "unit", app.unit
     if app.pid_file:
