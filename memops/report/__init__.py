@@ -1,1 +1,21 @@
-"""An analysis as text, JSON or folded stacks."""
+"""Reports on a study: functions from values to text, by the name of the format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memops.report.folded import folded
+from memops.report.json import as_json
+from memops.report.text import text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from memops.profile.study import Study
+    from memops.report.view import View
+
+FORMATS: dict[str, Callable[[Study, View], str]] = {
+    "text": text,
+    "json": as_json,
+    "folded": folded,
+}

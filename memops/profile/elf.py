@@ -1,0 +1,227 @@
+"""The little of ELF that naming an address takes: functions, segments and the build-id.
+
+Written after the System V ABI (gABI 4.1, chapters 4 and 5) and elf(5). Files come from hosts under
+test and may hold anything: every offset is checked against the file's size, and what cannot be read
+counts as absent.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from bisect import bisect_right
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from memops.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_PT_LOAD, _PT_NOTE = 1, 4
+_SHT_SYMTAB, _SHT_NOTE, _SHT_NOBITS, _SHT_DYNSYM = 2, 7, 8, 11
+_STT_FUNC, _STT_GNU_IFUNC = 2, 10
+_NT_GNU_BUILD_ID = 3
+_EM_ARM = 40
+_NAME_LIMIT = 1 << 16
+_HEADERS_LIMIT = 1 << 16
+_NESTED = 32
+_RANK = {1: 0, 2: 1, 0: 2}  # global before weak before local, for names of the same function
+
+
+class Section(NamedTuple):
+    """A section header, as far as it is needed: where in the file, how long, of what kind."""
+
+    kind: int
+    offset: int
+    size: int
+    link: int
+    entry: int
+
+
+class Segment(NamedTuple):
+    """A program header: *size* bytes from file *offset* on, loaded at *address*."""
+
+    kind: int
+    offset: int
+    address: int
+    size: int
+
+
+class Function(NamedTuple):
+    """A function in the file: *size* bytes from virtual *address* on."""
+
+    address: int
+    size: int
+    name: str
+
+
+class _Layout(NamedTuple):
+    """The struct formats of one ELF class, and which fields of each hold what."""
+
+    header: str  # from byte 16: ..., e_phoff, e_shoff, ..., e_phentsize, e_phnum, ...
+    segment: str
+    segment_fields: tuple[int, int, int, int]  # type, offset, vaddr, filesz
+    section: str
+    symbol: str
+    symbol_fields: tuple[int, int, int, int, int]  # name, info, shndx, value, size
+
+
+_LAYOUTS = {
+    1: _Layout("HHIIIIIHHHHHH", "8I", (0, 1, 2, 4), "10I", "IIIBBH", (0, 3, 5, 1, 2)),
+    2: _Layout("HHIQQQIHHHHHH", "IIQQQQQQ", (0, 2, 3, 5), "IIQQQQIIQQ", "IBBHQQ", (0, 1, 3, 4, 5)),
+}
+
+
+@dataclass(frozen=True)
+class Elf:
+    """An ELF file of either class and byte order, mapped and read as far as asked."""
+
+    view: mmap.mmap | bytes
+    order: str
+    layout: _Layout
+    machine: int
+    segments: tuple[Segment, ...]
+    sections: tuple[Section, ...]
+
+    @cached_property
+    def build_id(self) -> str:
+        """The GNU build-id in hexadecimal, or nothing."""
+        notes = [(each.offset, each.size) for each in self.segments if each.kind == _PT_NOTE]
+        notes += [(each.offset, each.size) for each in self.sections if each.kind == _SHT_NOTE]
+        return next(filter(None, (self._build_id(*note) for note in notes)), "")
+
+    def _build_id(self, offset: int, size: int) -> str:
+        """The build-id among the notes at *offset*: name size, size, type, name, descriptor."""
+        end = min(offset + size, len(self.view))
+        while offset + 12 <= end:
+            names, length, kind = struct.unpack_from(f"{self.order}III", self.view, offset)
+            start = offset + 12 + _aligned(names)
+            if kind == _NT_GNU_BUILD_ID and self.view[offset + 12 : offset + 16] == b"GNU\0":
+                return self.view[start : min(start + length, end)].hex() if length <= 64 else ""  # noqa: PLR2004
+            offset = start + _aligned(length)
+        return ""
+
+    def address_of(self, offset: int) -> int | None:
+        """The virtual address at which the byte at file *offset* is loaded; None if it is not."""
+        for kind, start, address, size in self.segments:
+            if kind == _PT_LOAD and start <= offset < start + size:
+                return address + offset - start
+        return None
+
+    def function_at(self, address: int) -> Function | None:
+        """The function whose bytes hold the virtual *address*; None rather than a neighbour.
+
+        Of several names of the same function a global one is taken, then the shortest.
+        """
+        starts, entries = self._functions
+        index = bisect_right(starts, address)
+        for entry in reversed(entries[max(0, index - _NESTED) : index]):
+            if address < entry[0] + entry[1]:
+                same = [each for each in self._at(entry[0]) if address < each[0] + each[1]]
+                return min((self._named(each) for each in same), key=_preference)[1]
+        return None
+
+    @property
+    def has_functions(self) -> bool:
+        """Whether the file names any function at all."""
+        return bool(self._functions[0])
+
+    @cached_property
+    def _functions(self) -> tuple[list[int], list[tuple[int, int, int, int]]]:
+        """Sorted starts, and (address, size, rank, offset of the name) in the same order."""
+        found = sorted(entry for each in self._tables() for entry in self._symbols(each))
+        return [entry[0] for entry in found], found
+
+    def _tables(self) -> list[Section]:
+        """The symbol tables: .symtab where it was not stripped, else .dynsym."""
+        full = [each for each in self.sections if each.kind == _SHT_SYMTAB]
+        return full or [each for each in self.sections if each.kind == _SHT_DYNSYM]
+
+    def _symbols(self, table: Section) -> Iterator[tuple[int, int, int, int]]:
+        code = struct.Struct(self.order + self.layout.symbol)
+        name_at, info_at, home_at, value_at, size_at = self.layout.symbol_fields
+        names = self._section(table.link)
+        if names is None or table.entry != code.size:
+            return
+        thumb = ~1 if self.machine == _EM_ARM else ~0
+        rows = self.view[table.offset : table.offset + table.size]
+        for row in code.iter_unpack(rows[: len(rows) - len(rows) % code.size]):
+            info = row[info_at]
+            if info & 15 in (_STT_FUNC, _STT_GNU_IFUNC) and row[home_at] and row[size_at]:
+                rank = _RANK.get(info >> 4, 3)
+                yield row[value_at] & thumb, row[size_at], rank, names.offset + row[name_at]
+
+    def _at(self, address: int) -> list[tuple[int, int, int, int]]:
+        starts, entries = self._functions
+        end = bisect_right(starts, address)
+        return [each for each in entries[max(0, end - _NESTED) : end] if each[0] == address]
+
+    def _named(self, entry: tuple[int, int, int, int]) -> tuple[int, Function]:
+        address, size, rank, at = entry
+        end = self.view.find(b"\0", at, at + _NAME_LIMIT)
+        name = self.view[at:end].decode("utf-8", "replace") if end > at else ""
+        return rank, Function(address, size, name)
+
+    def _section(self, index: int) -> Section | None:
+        return self.sections[index] if index < len(self.sections) else None
+
+
+def _preference(named: tuple[int, Function]) -> tuple[bool, int, int, str]:
+    rank, function = named
+    return not function.name, rank, len(function.name), function.name
+
+
+def _aligned(size: int) -> int:
+    return (size + 3) & ~3
+
+
+def open_elf(path: Path) -> Elf:
+    """The ELF file at *path*; raises `UsageError` if it cannot be read or is something else."""
+    if not path.is_file():  # opening a pipe would wait for ever
+        raise UsageError(str(path), "no such file", "check the path")
+    try:
+        with path.open("rb") as file:
+            view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise UsageError(str(path), error.strerror or str(error), "check the file") from None
+    except ValueError:
+        raise UsageError(str(path), "the file is empty", "fetch it again") from None
+    return read_elf(view, str(path))
+
+
+def read_elf(view: mmap.mmap | bytes, name: str) -> Elf:
+    """The ELF file whose bytes are *view*; raises `UsageError` naming *name* if it is none."""
+    kind, order = view[4:5], {b"\1": "<", b"\2": ">"}.get(view[5:6])
+    layout = _LAYOUTS.get(kind[0]) if kind else None
+    if view[:4] != b"\x7fELF" or layout is None or order is None:
+        raise UsageError(name, "not an ELF file", "give a directory of programs and libraries")
+    header = struct.Struct(order + layout.header)
+    if len(view) < 16 + header.size:
+        raise UsageError(name, "an ELF file cut short", "fetch it again")
+    fields = header.unpack_from(view, 16)
+    segments = _table(view, order + layout.segment, fields[4], fields[8], fields[9])
+    sections = _table(view, order + layout.section, fields[5], fields[10], fields[11])
+    return Elf(
+        view=view,
+        order=order,
+        layout=layout,
+        machine=fields[1],
+        segments=tuple(Segment(*(row[i] for i in layout.segment_fields)) for row in segments),
+        sections=tuple(Section(row[1], row[4], row[5], row[6], row[9]) for row in sections),
+    )
+
+
+def _table(
+    view: mmap.mmap | bytes, code: str, offset: int, entry: int, count: int
+) -> Iterator[tuple[int, ...]]:
+    """The rows of a header table, as many as the file holds."""
+    row = struct.Struct(code)
+    if entry != row.size or not offset:
+        return
+    with suppress(struct.error):
+        for index in range(min(count, _HEADERS_LIMIT)):
+            yield row.unpack_from(view, offset + index * entry)

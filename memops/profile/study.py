@@ -1,0 +1,157 @@
+"""From files to an analysis: the dumps of one app on one host, and the process that matters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from memops.errors import UsageError
+from memops.profile.analysis import analyse
+from memops.profile.dumps import by_process, find_dumps, read_dump
+from memops.profile.estimate import estimate
+from memops.profile.heap_parse import parse_heap
+from memops.profile.perfmap import parse_perf_map
+from memops.profile.symbols import ElfSymbols, JitSymbols, Names, files_here
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as Map
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from memops.profile.analysis import Analysis
+    from memops.profile.dumps import DumpFile
+    from memops.profile.heap import HeapProfile
+    from memops.profile.symbols import Symbols
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The files of one *app* on one *host*; *life* tells restarts apart. Labels may be empty.
+
+    *dumps* are heap files or directories of them; *symbols* are directories of ELF files by
+    build-id, by path or by name; *perf_maps* are the oldest first; *build_ids* are by the path that
+    the process had mapped.
+    """
+
+    dumps: Sequence[Path]
+    app: str = ""
+    host: str = ""
+    life: str = ""
+    symbols: Sequence[Path] = ()
+    perf_maps: Sequence[Path] = ()
+    build_ids: Map[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that wrote dumps: its *live* bytes are those of its last dump."""
+
+    pid: int | None
+    executable: str
+    dumps: int
+    live: int
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """The analysis of the process that matters, and where it comes from.
+
+    *first* is None where all that is live is shown; *others* are the processes left out;
+    *notes* are sentences about the input that the reader must know.
+    """
+
+    inputs: Inputs
+    process: Process
+    first: Path | None
+    last: Path
+    interval: int
+    analysis: Analysis
+    others: tuple[Process, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The dumps of one process, with the last one read."""
+
+    files: list[DumpFile]
+    last: HeapProfile
+
+    @property
+    def process(self) -> Process:
+        live = sum(count.bytes for count in self.last.live.values())
+        return Process(self.files[0].pid, self.last.executable, len(self.files), live)
+
+
+def study(inputs: Inputs, *, pid: int | None = None, base: Path | None = None) -> Study:
+    """The analysis of the largest process in *inputs*, or of *pid*; growth since *base* if given.
+
+    Without *base* the first dump of the process is what the last is compared with. Raises
+    `UsageError` for a file that cannot be used and a *pid* without dumps.
+    """
+    runs = _runs(inputs, pid)
+    chosen = max(runs, key=lambda run: run.process.live)
+    first, first_path = _first(chosen, base)
+    last_path = chosen.files[-1].path
+    names = Names(_sources(inputs, chosen.last))
+    analysis = analyse(
+        estimate(chosen.last, inputs.build_ids),
+        estimate(first, inputs.build_ids) if first else None,
+        names,
+        chosen.last.executable,
+    )
+    return Study(
+        inputs=inputs,
+        process=chosen.process,
+        first=first_path,
+        last=last_path,
+        interval=chosen.last.interval,
+        analysis=analysis,
+        others=tuple(run.process for run in runs if run is not chosen),
+        notes=tuple(_notes(chosen.last, last_path, first, first_path)),
+    )
+
+
+def read_heap(path: Path) -> HeapProfile:
+    """The heap profile at *path*; raises `UsageError` naming file, line and what to do next."""
+    return parse_heap(read_dump(path), str(path))
+
+
+def _runs(inputs: Inputs, pid: int | None) -> list[_Run]:
+    groups = by_process(find_dumps(inputs.dumps))
+    wanted = [group for group in groups if pid is None or group[0].pid == pid]
+    if not wanted:
+        known = ", ".join(str(group[0].pid) for group in groups) or "none"
+        raise UsageError(f"pid {pid}", "no dumps of this process", f"there are: {known}")
+    return [_Run(group, read_heap(group[-1].path)) for group in wanted]
+
+
+def _first(run: _Run, base: Path | None) -> tuple[HeapProfile | None, Path | None]:
+    """The dump to compare with: *base*, else the first one of the same program."""
+    if base is not None:
+        return read_heap(base), base
+    for each in run.files[:-1]:
+        heap = read_heap(each.path)
+        if heap.executable == run.last.executable:
+            return heap, each.path
+    return None, None
+
+
+def _sources(inputs: Inputs, heap: HeapProfile) -> tuple[Symbols, ...]:
+    maps = tuple(parse_perf_map(read_dump(path)) for path in inputs.perf_maps)
+    elf = ElfSymbols(tuple(inputs.symbols), files_here(heap.mappings))
+    return elf, JitSymbols(maps)
+
+
+def _notes(
+    last: HeapProfile, last_path: Path, first: HeapProfile | None, first_path: Path | None
+) -> list[str]:
+    notes = []
+    for heap, path in ((first, first_path), (last, last_path)):
+        if heap and path and heap.scaling == "inconsistent":
+            notes.append(f"{path.name}: its stacks do not add up to its header; is it mixed?")
+    if last.scaling == "raw" and len(last.stacks) > 1:
+        notes.append("jemalloc before 5.3.0: stacks that mix sizes are averaged, so less exact")
+    if first and first.executable != last.executable:
+        notes.append(f"the base is a dump of another program, {first.executable}")
+    return notes

@@ -1,0 +1,163 @@
+"""The names of frames, and for each frame without one the reason.
+
+Every frame of a heap profile is a return address, the leaf too: the allocator takes the stack inside
+a function that it called itself. So the byte before the address is looked up, which belongs to the
+call, for all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from memops.errors import UsageError
+from memops.profile.elf import open_elf
+from memops.profile.frame import JIT, UNMAPPED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from memops.profile.elf import Elf
+    from memops.profile.frame import Frame
+    from memops.profile.maps import Mapping
+    from memops.profile.perfmap import PerfMap
+
+
+class Name(NamedTuple):
+    """The *symbol* of a frame as its file has it, or else *label* to show and the *reason*."""
+
+    symbol: str = ""
+    label: str = ""
+    reason: str = ""
+
+
+class Symbols(Protocol):
+    """A source of names."""
+
+    def name(self, frame: Frame) -> Name | None:
+        """The name of *frame*; None if this source knows nothing of frames of its kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class JitSymbols:
+    """Names from perf maps, the oldest first; where two tell of an address, the newest wins."""
+
+    maps: tuple[PerfMap, ...] = ()
+
+    def name(self, frame: Frame) -> Name | None:
+        """The name of *frame* if it is code that the process wrote for itself."""
+        path, address = frame.path, frame.offset
+        if path not in {JIT, UNMAPPED}:
+            return None
+        for each in reversed(self.maps):
+            if found := each.name_at(address - 1):
+                return Name(symbol=_java(found))
+        if path == JIT:
+            reason = "not in the perf map" if self.maps else "JIT code without a perf map"
+            return Name(label=f"[JIT {address:#x}]", reason=reason)
+        return Name(label=f"[{address:#x}]", reason="outside every mapping")
+
+
+def _java(name: str) -> str:
+    """HotSpot's ``long a.b.C.method(int, byte[])`` as ``a.b.C.method``; other names unchanged."""
+    head, paren, _ = name.partition("(")
+    return head.rpartition(" ")[2] if paren and name.endswith(")") and "." in head else name
+
+
+@dataclass(frozen=True)
+class ElfSymbols:
+    """Names from ELF files, looked for in *places*, then at the very path if it is *local*.
+
+    A place holds files by build-id (``<place>/<build-id>``, ``.build-id/ab/cdef.debug``), by their
+    path (a sysroot), or by their name. Where the build-id of the frame is known the file must have
+    the same one.
+    """
+
+    places: tuple[Path, ...] = ()
+    local: frozenset[str] = frozenset()
+    opened: dict[tuple[str, str], tuple[Elf, ...]] = field(default_factory=dict, compare=False)
+
+    def name(self, frame: Frame) -> Name | None:
+        """The name of *frame* if it lies in a file."""
+        if not frame.has_file:
+            return None
+        files = self._files(frame.path, frame.build_id)
+        label = f"{frame.module}+{frame.offset:#x}"
+        for elf in files:
+            address = elf.address_of(frame.offset - 1)
+            found = elf.function_at(address) if address is not None else None
+            if found and found.name:
+                return Name(symbol=found.name)
+            if address is not None:
+                label = f"{frame.module}+{address + 1:#x}"
+        return Name(label=label, reason=self._reason(files, frame))
+
+    def _reason(self, files: tuple[Elf, ...], frame: Frame) -> str:
+        if files:
+            return f"{frame.module} is stripped of it"
+        if frame.path not in self.local and Path(frame.path).exists():
+            return f"{frame.module} here may be another build; --symbols / trusts it"
+        return f"no file {frame.module} with the names"
+
+    def _files(self, path: str, build_id: str) -> tuple[Elf, ...]:
+        key = (path, build_id)
+        if key not in self.opened:
+            self.opened[key] = tuple(self._open(path, build_id))
+        return self.opened[key]
+
+    def _open(self, path: str, build_id: str) -> Iterator[Elf]:
+        for place in self._candidates(path.removesuffix(" (deleted)"), build_id):
+            try:
+                elf = open_elf(place)
+            except UsageError:
+                continue  # the reason of the frame says that no file was there
+            if not build_id or elf.build_id == build_id:
+                yield elf
+
+    def _candidates(self, path: str, build_id: str) -> Iterator[Path]:
+        for place in self.places:
+            yield from _inside(place, path, build_id)
+        if path in self.local or build_id:
+            yield Path(path)
+
+
+def _inside(place: Path, path: str, build_id: str) -> Iterator[Path]:
+    if build_id:
+        yield place / build_id
+        yield place / ".build-id" / build_id[:2] / f"{build_id[2:]}.debug"
+    yield place / path.lstrip("/")
+    yield place / Path(path).name
+
+
+@dataclass(frozen=True)
+class Names:
+    """Sources asked in turn; what each frame is called is found once."""
+
+    sources: tuple[Symbols, ...]
+    known: dict[Frame, Name] = field(default_factory=dict, compare=False)
+
+    def of(self, frame: Frame) -> Name:
+        """The name of *frame* from the first source that knows frames of its kind."""
+        if frame not in self.known:
+            found = (source.name(frame) for source in self.sources)
+            fallback = Name(label=f"{frame.path}+{frame.offset:#x}", reason="no source of names")
+            self.known[frame] = next(filter(None, found), fallback)
+        return self.known[frame]
+
+
+def files_here(mappings: Iterable[Mapping]) -> frozenset[str]:
+    """The paths of *mappings* that are, by their inode, the very files on this machine.
+
+    Only those may be taken at their path when no build-id is known: a library of the same name on
+    another machine gives wrong names.
+    """
+    inodes = {each.path: each.inode for each in mappings if each.is_file and each.inode}
+    return frozenset(path for path, inode in inodes.items() if _inode(path) == inode)
+
+
+def _inode(path: str) -> int:
+    try:
+        return Path(path).stat().st_ino
+    except OSError:
+        return 0

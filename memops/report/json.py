@@ -1,0 +1,50 @@
+"""A study as JSON, for programs.
+
+One object: ``schema`` (1), ``app``, ``host``, ``life``, ``process`` (``pid``, ``executable``,
+``dumps``, ``live``), ``first`` and ``last`` (paths, ``first`` null without a base), ``interval``,
+``is_growth``, ``live`` and ``growth`` (amounts), ``culprits``, ``functions``, ``stacks``,
+``unnamed``, ``others``, ``notes``. An amount is ``bytes``, ``objects`` and ``error`` (one sigma of
+the bytes); all sizes are bytes. A call is ``function``, ``module`` and ``reason`` (why it has no
+name, else empty); ``calls`` of a stack are leaf first.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from memops.profile.study import Study
+    from memops.report.view import View
+
+SCHEMA = 1
+
+
+def as_json(study: Study, _view: View) -> str:
+    """The whole of *study* as one JSON object, with a newline at the end."""
+    return json.dumps(as_object(study), indent=1, ensure_ascii=False) + "\n"
+
+
+def as_object(study: Study) -> dict[str, object]:
+    """The whole of *study* as the object described above."""
+    analysis = study.analysis
+    return {
+        "schema": SCHEMA,
+        "app": study.inputs.app,
+        "host": study.inputs.host,
+        "life": study.inputs.life,
+        "process": asdict(study.process),
+        "first": str(study.first) if study.first else None,
+        "last": str(study.last),
+        "interval": study.interval,
+        "is_growth": analysis.is_growth,
+        "live": asdict(analysis.live),
+        "growth": asdict(analysis.growth),
+        "culprits": [asdict(each) for each in analysis.culprits],
+        "functions": [asdict(each) for each in analysis.functions],
+        "stacks": [asdict(each) for each in analysis.stacks],
+        "unnamed": [{"reason": reason, "bytes": size} for reason, size in analysis.unnamed],
+        "others": [asdict(each) for each in study.others],
+        "notes": list(study.notes),
+    }

@@ -1,0 +1,157 @@
+"""A study as text for people: what leaks in a sentence, the functions, the stacks, what next."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from memops.units import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from memops.profile.analysis import Amount, Call, Culprit, FunctionRow, Grown
+    from memops.profile.study import Study
+    from memops.report.view import View
+
+_STACKS = 3
+_SENTENCES = 3
+_SHARE = 0.05
+_FRAMES = 12
+_VERSION = re.compile(r"[-.]?[\d.]*\.so(\.[\d.]+)?$")
+
+
+def text(study: Study, view: View) -> str:
+    """*study* in lines that fit the *view*, with its top functions."""
+    width = view.width
+    blocks = [
+        [clip(title(study), width), *sentences(study)],
+        _table(study, view.top, width),
+        _stacks(study, width),
+        [f"note: {each}" for each in study.notes] + _left_out(study, width),
+        [f"next: {next_step(study)}"],
+    ]
+    return "\n".join("\n".join(block) + "\n" for block in blocks if block)
+
+
+def title(study: Study) -> str:
+    """Which process this is: ``orders on web-1, pid 12 (java): 18 dumps, ...``."""
+    inputs, process = study.inputs, study.process
+    place = " on ".join(filter(None, (inputs.app, inputs.host)))
+    who = f"pid {process.pid}" if process.pid is not None else "process"
+    program = process.executable.rpartition("/")[2]
+    who = f"{who} ({program})" if program else who
+    dumps = f"{process.dumps} dump{'s' * (process.dumps != 1)}"
+    every = f"a sample every {format_size(study.interval)}" if study.interval > 1 else "no sampling"
+    head = f"{place}, {who}" if place else who
+    return f"{head}: {dumps}, {every}, {amount(study.analysis.live)} live"
+
+
+def sentences(study: Study) -> list[str]:
+    """The functions behind the growth, one sentence each; or that nothing grew."""
+    analysis = study.analysis
+    total = sum(max(each.amount.bytes, 0) for each in analysis.stacks)
+    found = [each for each in analysis.culprits if each.amount.bytes > max(total * _SHARE, 0)]
+    if not found:
+        return ["nothing grew between the first dump and the last" if analysis.is_growth else
+                "nothing is live in this dump"]  # fmt: skip
+    return [sentence(each, study) for each in found[:_SENTENCES]]
+
+
+def sentence(culprit: Culprit, study: Study) -> str:
+    """``libz inflateInit2_ called from Java_..._init: +711.4 MiB ± 9.4 in 18 dumps``."""
+    library = short_module(culprit.function)
+    named = f"{library} {culprit.function.function}" if library else culprit.function.function
+    called = f" called from {culprit.caller.function}" if culprit.caller else ""
+    if not study.analysis.is_growth:
+        return f"{named}{called}: {amount(culprit.amount)} live"
+    many = f"{study.process.dumps} dumps" if study.process.dumps > 1 else "since the base"
+    within = " in " * (study.process.dumps > 1) or " "
+    return f"{named}{called}: {amount(culprit.amount, sign=True)}{within}{many}"
+
+
+def amount(each: Amount, *, sign: bool = False) -> str:
+    """``711.4 MiB ± 9.4``: the bytes, and one sigma of sampling error in the same unit."""
+    size = format_size(each.bytes)
+    plus = "+" if sign and each.bytes >= 0 else ""
+    number, _, unit = size.partition(" ")
+    if each.error <= 0:
+        return plus + size
+    scale = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}.get(unit, 1 << 40)
+    error = each.error / scale
+    return f"{plus}{number} {unit} ± {error:.0f}" if error >= 10 else f"{plus}{size} ± {error:.1f}"  # noqa: PLR2004
+
+
+def short_module(call: Call) -> str:
+    """The library for a sentence: ``libz`` of ``libz.so.1.2.13``; nothing where there is none."""
+    return "" if call.module.startswith("[") else _VERSION.sub("", call.module)
+
+
+def next_step(study: Study) -> str:
+    """The next command to type, for this very study."""
+    analysis, pid = study.analysis, study.process.pid
+    reasons = " ".join(reason for reason, size in analysis.unnamed if size)
+    first = f"{study.first} " if study.first else ""
+    again = f"memops analyze {first}{study.last}"
+    if not analysis.is_growth:
+        return f"take another dump after a while, then memops analyze {study.last} LATER.heap"
+    if "without a perf map" in reasons:
+        which = pid if pid is not None else "PID"
+        return f"jcmd {which} Compiler.perfmap, then {again} --perf-map /tmp/perf-{which}.map"
+    if "no file" in reasons or "another build" in reasons:
+        return f"{again} --symbols DIR, a directory with the host's libraries"
+    return f"{again} --folded > stacks.folded, for a flame graph"
+
+
+def _table(study: Study, top: int, width: int) -> list[str]:
+    rows = [row for row in study.analysis.functions if row.flat.bytes or row.cumulative.bytes]
+    if not rows:
+        return []
+    total = study.analysis.growth.bytes
+    head = "grown" if study.analysis.is_growth else "live"
+    lines = [f"{head:>22} {'share':>6} {'with callees':>13}  function"]
+    lines += [clip(_row(row, total), width) for row in rows[:top]]
+    return lines
+
+
+def _row(row: FunctionRow, total: int) -> str:
+    share = f"{100 * row.flat.bytes / total:.0f} %" if total > 0 else ""
+    name = place(row.call)
+    return f"{amount(row.flat):>22} {share:>6} {format_size(row.cumulative.bytes):>13}  {name}"
+
+
+def place(call: Call) -> str:
+    """A call with its library: ``inflate (libz.so.1)``; an unnamed one says its library itself."""
+    return call.function if call.reason or not call.module else f"{call.function} ({call.module})"
+
+
+def _stacks(study: Study, width: int) -> list[str]:
+    lines: list[str] = []
+    for stack in study.analysis.stacks[:_STACKS]:
+        if stack.amount.bytes > 0:
+            lines += [clip(line, width) for line in _stack(stack, sign=study.analysis.is_growth)]
+    return lines
+
+
+def _stack(stack: Grown, *, sign: bool) -> Iterator[str]:
+    yield f"{amount(stack.amount, sign=sign)} in {stack.amount.objects} objects"
+    for call in stack.calls[:_FRAMES]:
+        yield f"    {place(call)}" + (f"  -- {call.reason}" if call.reason else "")
+    if len(stack.calls) > _FRAMES:
+        yield f"    ... and {len(stack.calls) - _FRAMES} more callers"
+
+
+def _left_out(study: Study, width: int) -> list[str]:
+    lines = []
+    for each in study.others:
+        program = each.executable.rpartition("/")[2] or "unknown program"
+        many = f"{each.dumps} dump{'s' * (each.dumps != 1)}"
+        what = f"left out: pid {each.pid} ({program}), {many}, {format_size(each.live)} live"
+        lines.append(clip(what, width))
+    return lines
+
+
+def clip(line: str, width: int) -> str:
+    """*line* cut to *width* columns, with an ellipsis where something is gone."""
+    safe = "".join(char if char.isprintable() else "?" for char in line)
+    return safe if len(safe) <= width else safe[: width - 1] + "…"
