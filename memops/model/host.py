@@ -42,7 +42,7 @@ class Host:
     proxy_command: str | None = None
     become: Become | None = None
     groups: tuple[str, ...] = ()
-    vars: Vars = field(default=MappingProxyType({}), hash=False)
+    vars: Vars = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
 
 @dataclass(frozen=True, slots=True)
