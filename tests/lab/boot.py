@@ -113,6 +113,7 @@ def _seed(host: LabHost, spec: Spec) -> None:
     else:
         files["/etc/dropbear/hostkey.openssh"] = (0o600, key.read_bytes())
         files["/root/.ssh/authorized_keys"] = (0o600, client)
+        files["/home/deploy/.ssh/authorized_keys"] = (0o600, client)
     for path, (mode, content) in {**files, **spec.files}.items():
         _put(seed, path, mode, content)
     java = java_home()

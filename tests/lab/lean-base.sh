@@ -17,6 +17,7 @@ printf '/bin/sh\n' >etc/shells
 cp "$parts/bin/busybox" bin/busybox
 chroot . /bin/busybox --install -s
 cp "$parts/usr/sbin/dropbear" usr/sbin/dropbear
+cp "$parts/usr/lib/dropbear/dropbearconvert" usr/bin/dropbearconvert
 libs=$(LD_LIBRARY_PATH=$(find "$parts" -name '*.so.*' -exec dirname {} + | sort -u | tr '\n' ':') \
     ldd usr/sbin/dropbear | grep -o '/[^ ]*')
 for lib in $libs; do

@@ -18,6 +18,8 @@ mount -t overlay overlay \
 cp -a "$LAB_HOME/seed/." "$root/"
 cd "$root"
 chown -R 1000:1000 home/deploy
+chroot . /usr/bin/dropbearconvert openssh dropbear /etc/dropbear/hostkey.openssh /etc/dropbear/hostkey
+rm etc/dropbear/hostkey.openssh
 mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys
 mount -t tmpfs -o mode=755,size=4m tmpfs dev
