@@ -73,16 +73,16 @@ def connect(
         proxy_command=proxies.get("proxy_command"),
         become=_become(reader, overrides),
         groups=groups,
-        vars=masked(variables),
+        vars=variables,
     )
 
 
-def masked(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """*variables* with every password of a connection as a `Secret`."""
-    return {
-        key: Secret(str(value)) if key in _SECRET_NAMES and not isinstance(value, Secret) else value
-        for key, value in variables.items()
-    }
+def hide_passwords(variables: Map) -> None:
+    """Make every password of a connection in *variables* a `Secret`; a template is none yet."""
+    for key in _SECRET_NAMES & variables.keys():
+        value = variables[key]
+        if value is not None and not isinstance(value, Secret) and not _TEMPLATE.search(str(value)):
+            variables[key] = Secret(str(value))
 
 
 class _Reader:

@@ -10,7 +10,7 @@ from memops.errors import NoHostsError, UsageError
 from memops.inventory import pattern as patterns
 from memops.inventory import sources as reader
 from memops.inventory import varfiles
-from memops.inventory.connection import ConnectionOverrides, connect
+from memops.inventory.connection import ConnectionOverrides, connect, hide_passwords
 from memops.inventory.draft import nearest
 from memops.yaml import Map, Mark
 
@@ -74,13 +74,17 @@ class Inventory:
         return tuple(group for group in self._chain(name) if group != "all")
 
     def vars(self, name: str) -> Map:
-        """All variables of the host *name*, in Ansible's order of precedence, *extra* on top."""
+        """All variables of the host *name*, in Ansible's order of precedence, *extra* on top.
+
+        Passwords of connections are `Secret`.
+        """
         merged = Map(self._host(name).mark)
         merged.lay(self._of_groups(self._chain(name)))
         merged.lay(self._host(name))
         for layer in self.host_files:
             merged.lay(layer.get(name, {}))
         merged.lay(self.extra)
+        hide_passwords(merged)
         return merged
 
     def magic(self, name: str) -> dict[str, Any]:

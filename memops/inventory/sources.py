@@ -57,7 +57,7 @@ def _path(path: Path, draft: Draft) -> None:
     if not path.is_dir():
         _file(path, draft)
         return
-    for name in sorted(os.listdir(path)):
+    for name in sorted(each.name for each in path.iterdir()):
         if (
             not name.startswith(".")
             and name not in _SKIPPED_NAMES

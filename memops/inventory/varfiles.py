@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from memops import yaml
@@ -28,11 +27,10 @@ def read(directory: Path, kind: str, known: Container[str]) -> dict[str, Map]:
         return {}
     require_trusted(place)
     names: dict[str, list[str]] = {}
-    for entry in os.listdir(place):
-        stem, end = os.path.splitext(entry)
-        for name, rank in ((entry, ""), (stem, end)):
-            if rank in _ENDS and name in known and (rank or name == entry):
-                names.setdefault(name, []).append(rank)
+    for entry in place.iterdir():
+        for name, end in {(entry.name, ""), (entry.stem, entry.suffix)}:
+            if end in _ENDS and name in known:
+                names.setdefault(name, []).append(end)
     return {
         name: _variables(place / (name + min(ends, key=_ENDS.index)))
         for name, ends in sorted(names.items())
@@ -50,7 +48,7 @@ def _files(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    for name in sorted(os.listdir(path)):
+    for name in sorted(each.name for each in path.iterdir()):
         each = path / name
         hidden = name.startswith(".") or name.endswith("~")
         if not hidden and (each.is_dir() or each.suffix in _ENDS):
