@@ -183,7 +183,7 @@ class _App:
     def _deadline(self) -> float:
         value = self._value("deadline")
         if value is None:
-            return App.__dataclass_fields__["deadline"].default
+            return App("").deadline
         seconds = parse_duration(value, self._place("deadline"))
         if not seconds:
             raise UsageError(self._place("deadline"), "deadline must be above 0", "write 60s")
