@@ -145,7 +145,7 @@ class HostRun:
 
     def _once(self, play: Play, use: Use, variables: dict[str, Any]) -> dict[str, Any]:
         applier = self._applier(self._become(play, use))
-        task = self.fleet.tasks(use.task, self.host.name, variables)
+        task = self.fleet.tasks(use.task, self.host.name, applier.journal.place.root, variables)
         params = self._params(task, use, variables)
         app = params.get("app") if use.task == "fresh" else None
         sizes = log_sizes(applier.session, app) if isinstance(app, App) else {}

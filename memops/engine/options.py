@@ -43,7 +43,7 @@ class Fleet:
     variables: Callable[[str], Mapping[str, Any]]
     apps: Callable[[str], Mapping[str, App]]
     connections: Connections
-    tasks: Callable[[str, str, Mapping[str, Any]], Task]
+    tasks: Callable[[str, str, str, Mapping[str, Any]], Task]
     hands: Hands
     sink: Sink
     extra: Mapping[str, Any] = field(default_factory=dict)
