@@ -59,11 +59,13 @@ MALLOC_CONF="abort_conf:true,$2${2:+,}$quiet" LD_PRELOAD=$1 $true 2>&1 </dev/nul
 # Arguments: the library, MALLOC_CONF or nothing. Fails with a line that says why.
 VERIFY = (
     r"""
-stats() {
-    LC_ALL=C MALLOC_CONF=stats_print:true,stats_print_opts:mdablx LD_PRELOAD=$1 /bin/true 2>&1
-}
+LC_ALL=C
+export LC_ALL
+unset LD_PRELOAD MALLOC_CONF
 refuse() { echo "$1" >&2; exit 1; }
-said=$(stats "$1" </dev/null)
+true=/bin/true
+[ -x $true ] || true=/usr/bin/true
+said=$(MALLOC_CONF=stats_print:true,stats_print_opts:mdablx LD_PRELOAD=$1 $true 2>&1 </dev/null)
 case $said in
 *'config.prof: true'*) ;;
 *'config.prof: false'*) refuse "$1 was built without profiling" ;;

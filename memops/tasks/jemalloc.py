@@ -1,0 +1,181 @@
+"""jemalloc with profiling, under ``/opt/memops``, and nothing else touched."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from memops.errors import HostError, UsageError
+from memops.facts import jemalloc as facts
+from memops.facts.file import entry
+from memops.facts.os import platform, version_key
+from memops.model.action import Dir, File, Link, Recipe, Run
+from memops.model.step import Change, Step
+from memops.tasks.entries import ensure, ensure_parents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from memops.facts.os import Platform
+    from memops.model.step import Probe
+
+VERSION = "5.3.0"
+VARIANT = "libgcc"
+
+PINS = {"5.3.0": "2db82d1e7119df3e71b7640219b6dfe84789bc0537983c3b7ac4f7189aecfeaa"}
+"""The sha256 of upstream's release tarballs; Debian's ``.orig.tar.bz2`` of 5.3.0 is the same file."""
+
+_ROOM = 4 << 20  # bytes: the library is 0.9 MB, and lies there twice while it is renamed
+_OLDEST = "2.17"
+_ROOT_OWNED = Dir(0o755, "root", "root")
+
+
+def jemalloc(
+    probe: Probe, *, version: str = VERSION, sha256: str = "", malloc_conf: str = ""
+) -> Iterator[Step]:
+    """The library of *version* is installed, verified, and accepts *malloc_conf*.
+
+    *sha256* is the pin of the release's tarball, needed where memops does not know the version.
+    *version* ``distro`` links the distribution's own library instead. Raises `UsageError` for a
+    version without a pin, `HostError` for a host that cannot have the library.
+    """
+    path = facts.library_path(version, VARIANT)
+    if version != "distro":
+        sha256 = _pin(version, sha256)
+    probe.prefetch(
+        platform(path), entry(path, digest=True), facts.manifest(version), facts.library(path),
+        facts.distro(), *([facts.complaint(path, malloc_conf)] if malloc_conf else []),
+    )  # fmt: skip
+    host = probe(platform(path))
+    if version == "distro":
+        wanted: tuple[tuple[str, File | Link], ...] = ((path, _distro(probe)),)
+    else:
+        _refuse(host)
+        wanted = _files(host, version, sha256)
+    if _installed(probe, path, version, sha256):
+        _refuse_options(probe, path, malloc_conf)
+        return
+    _refuse_room(host)
+    yield from ensure_parents(probe, path, _ROOT_OWNED)
+    for place, what in wanted:
+        yield from (_readable(step, what) for step in ensure(probe, place, what))
+    yield _verified(path, malloc_conf)
+
+
+def _pin(version: str, sha256: str) -> str:
+    if not re.fullmatch(r"\d+(\.\d+)+", version):
+        raise UsageError("--jemalloc", f"{version!r} is no version", "write 5.3.0, or distro")
+    pin = (sha256 or PINS.get(version, "")).lower()
+    if not pin:
+        raise UsageError(
+            "--jemalloc", f"memops has no checksum of jemalloc {version}",
+            "say --jemalloc-sha256 with that of its release tarball",
+        )  # fmt: skip
+    if not re.fullmatch(r"[0-9a-f]{64}", pin):
+        raise UsageError("--jemalloc-sha256", "not 64 hexadecimal digits", "run sha256sum on it")
+    return pin
+
+
+def _refuse(host: Platform) -> None:
+    """Refuse a host on which no build of ours can run."""
+    if host.libc == "musl":
+        raise HostError(
+            "jemalloc",
+            f"this host's C library is musl {host.libc_version}: a preloaded glibc library stops"
+            " every program from starting",
+            "leave the host out, or link jemalloc into the app's own image",
+        )
+    if host.libc != "glibc" or not host.libc_version:
+        raise HostError(
+            "jemalloc", "this host's C library is not known to be glibc", "leave the host out"
+        )
+    if version_key(host.libc_version) < version_key(_OLDEST):
+        raise HostError(
+            "jemalloc", f"glibc {host.libc_version} is older than {_OLDEST}", "leave the host out"
+        )
+
+
+def _refuse_room(host: Platform) -> None:
+    if host.read_only:
+        raise HostError(host.place, "it is mounted read-only", "remount it, or leave the host out")
+    if host.euid != 0 or not host.writable:
+        raise HostError(host.place, "only root may write there", "say --become")
+    if host.free < _ROOM:
+        raise HostError(
+            host.place, f"{host.free >> 10} KiB are free, 4 MiB are needed", "make room"
+        )
+
+
+def _files(host: Platform, version: str, sha256: str) -> tuple[tuple[str, File], ...]:
+    params = (
+        ("version", version), ("variant", VARIANT), ("sha256", sha256), ("arch", host.arch),
+        ("libc_version", host.libc_version), ("page_size", str(host.page_size)),
+        ("compiler", "yes" if host.compiler else "no"),
+    )  # fmt: skip
+    return (
+        (
+            facts.library_path(version, VARIANT),
+            File(Recipe("jemalloc", params), 0o755, "root", "root"),
+        ),
+        (
+            facts.manifest_path(version, VARIANT),
+            File(Recipe("jemalloc-manifest", params), 0o644, "root", "root"),
+        ),
+    )
+
+
+def _readable(step: Step, what: File | Link) -> Step:
+    """*step*, told in the words of people where it puts what has yet to be made."""
+    match what:
+        case File(Recipe(params=params)):
+            said = dict(params)
+            after = "jemalloc {version} with profiling, for {arch} with glibc {libc_version}"
+            change = replace(step.change, after=after.format_map(said))
+            return replace(step, change=change)
+        case _:
+            return step
+
+
+def _distro(probe: Probe) -> Link:
+    found = probe(facts.distro())
+    if found is None:
+        raise HostError(
+            "jemalloc", "the distribution's libjemalloc2 is not installed on this host",
+            "type apt-get install libjemalloc2 (or jemalloc) there, or leave out --jemalloc distro",
+        )  # fmt: skip
+    if found.refusal:
+        raise HostError(found.path, found.refusal, "leave out --jemalloc distro")
+    return Link(found.path)
+
+
+def _installed(probe: Probe, path: str, version: str, sha256: str) -> bool:
+    """Whether the very library is there: by its digest in the manifest, and by its own word."""
+    now, loaded = probe(entry(path, digest=True)), probe(facts.library(path))
+    if now is None or loaded is None:
+        return False
+    if version == "distro":
+        return now.kind == "link" and now.target == _distro(probe).target
+    said = probe(facts.manifest(version))
+    if said is None or (said.version, said.source_sha256) != (version, sha256):
+        return False
+    if now.sha256 != said.sha256 or now.mode != 0o755 or now.uid != 0:  # noqa: PLR2004
+        return False
+    if loaded.refusal:
+        raise HostError(path, loaded.refusal, "roll it back and build it on the host itself")
+    return True
+
+
+def _refuse_options(probe: Probe, path: str, malloc_conf: str) -> None:
+    if malloc_conf and (complaint := probe(facts.complaint(path, malloc_conf))):
+        raise HostError(path, f"it refuses the options: {complaint}", "correct them")
+
+
+def _verified(path: str, malloc_conf: str) -> Step:
+    """The library loads into ``/bin/true``, profiles, unwinds, and accepts the options."""
+    verify = Run(("sh", "-c", facts.VERIFY, "memops-verify", path, malloc_conf))
+    return Step(
+        Change(f"library {path}", None, "loads, with profiling and a sound unwinder"),
+        do=verify,
+        undo=Run(("true",)),
+    )
