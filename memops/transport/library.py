@@ -1,0 +1,305 @@
+"""The shell functions that memops speaks through on a host.
+
+They are sent once to each shell of a session, and written into every ``undo.sh``. They need POSIX
+``sh`` (tried in dash, bash and busybox) with coreutils or busybox. Each call is made in a subshell
+of its own, so their variables never meet; every name begins with ``memops_``.
+"""
+
+LOOKS = r"""
+memops_format='%f %a %u %g %s %Y %U:%G'
+
+# The ten fields of path $1, whose line of stat is $2; with $3, the digest of a file too.
+memops_fields() {
+    memops_path=$1 memops_names=${2#* * * * * * } memops_digest=$3
+    set -f
+    # shellcheck disable=SC2086
+    set -- $2
+    memops_owner=${memops_names%%:*} memops_group=${memops_names#*:} memops_target='' memops_sha=''
+    [ "$memops_owner" != UNKNOWN ] || memops_owner=$3
+    [ "$memops_group" != UNKNOWN ] || memops_group=$4
+    case $1 in
+    8???)
+        memops_kind=file
+        [ -z "$memops_digest" ] || memops_sha=$(sha256sum <"$memops_path")
+        memops_sha=${memops_sha%% *}
+        ;;
+    4???) memops_kind=dir ;;
+    a???)
+        memops_kind=link
+        memops_target=$(readlink -n "$memops_path" && echo .)
+        memops_target=${memops_target%.}
+        ;;
+    *) memops_kind=other ;;
+    esac
+    printf '%s\0%s\0%s\0%s\0%s\0%s\0%s\0%s\0%s\0%s\0' "$memops_kind" "$2" "$3" "$4" \
+        "$memops_owner" "$memops_group" "$5" "$6" "$memops_target" "$memops_sha"
+}
+
+# What path $1 itself is; with $2, the digest of a file too.
+memops_stat() {
+    memops_line=$(stat -c "$memops_format" "$1") || return 1
+    memops_fields "$1" "$memops_line" "$2"
+}
+
+# The same for each path, with its name in front; one path that is not there says nothing matched.
+memops_glob() {
+    [ -e "$1" ] || [ -L "$1" ] || return 0
+    if memops_lines=$(stat -c "$memops_format" "$@" 2>/dev/null); then
+        printf '%s\n' "$memops_lines" | while IFS= read -r memops_line; do
+            printf '%s\0' "${1##*/}"
+            (memops_fields "$1" "$memops_line" '')
+            shift
+        done
+        return 0
+    fi
+    for memops_each; do # something vanished meanwhile, or there are too many for one command line
+        memops_line=$(stat -c "$memops_format" "$memops_each" 2>/dev/null) || continue
+        printf '%s\0' "${memops_each##*/}"
+        (memops_fields "$memops_each" "$memops_line" '')
+    done
+}
+
+# At most $2 bytes of the file $1.
+memops_read() {
+    if [ -p "$1" ]; then
+        printf '%s: a named pipe, which is not read\n' "$1" >&2
+        return 1
+    fi
+    head -c "$2" "$1" || return 1
+}
+"""
+
+ENTRIES = r"""
+memops_refuse() {
+    printf '%s\n' "$1" >&2
+    return 1
+}
+
+# Renames $1 to $2, whatever stands there but a directory; an old busybox has no mv -T.
+memops_rename() {
+    mv -f -T "$1" "$2" 2>/dev/null && return 0
+    if [ -L "$2" ]; then
+        rm -f "$2" || return 1
+    elif [ -d "$2" ]; then
+        memops_refuse "$2: a directory stands there"
+        return 1
+    fi
+    mv -f "$1" "$2"
+}
+
+# Standard input to the file $1, synced; $2 is its sha256 where known.
+memops_write() {
+    memops_said=$(dd bs=65536 of="$1" conv=notrunc,fsync 2>&1) || {
+        memops_refuse "$memops_said"
+        return 1
+    }
+    [ -n "$2" ] || return 0
+    memops_sha=$(sha256sum <"$1") && [ "${memops_sha%% *}" = "$2" ] ||
+        memops_refuse "$1: not the bytes that were sent (sha256 differs)"
+}
+
+# Standard input becomes the file $1: mode $2, owner:group $3, sha256 $4 where known.
+memops_file() {
+    if [ -L "$1" ]; then
+        memops_refuse "$1: a symbolic link stands there"
+    elif [ -e "$1" ] && [ ! -f "$1" ]; then
+        memops_refuse "$1: something other than a file stands there"
+    elif [ ! -d "${1%/*}/" ]; then
+        memops_refuse "${1%/*}: no such directory"
+    fi || return 1
+    umask 077
+    memops_temp=$(mktemp "${1%/*}/.memops.XXXXXX") || return 1
+    trap 'rm -f "$memops_temp"' EXIT
+    trap 'exit 1' HUP INT TERM PIPE
+    memops_write "$memops_temp" "$4" || return 1
+    [ "$3" = : ] || chown "$3" "$memops_temp" || return 1
+    chmod "$2" "$memops_temp" && memops_rename "$memops_temp" "$1"
+}
+
+# $1 becomes a directory: mode $2, owner:group $3.
+memops_dir() {
+    if [ -L "$1" ] || { [ -e "$1" ] && [ ! -d "$1" ]; }; then
+        memops_refuse "$1: something other than a directory stands there"
+        return 1
+    fi
+    [ -d "$1" ] || (umask 077 && mkdir "$1") || return 1
+    [ "$3" = : ] || chown -h "$3" "$1" || return 1
+    chmod "$2" "$1"
+}
+
+# $1 becomes a symbolic link to $2, owner:group $3.
+memops_link() {
+    if [ ! -L "$1" ] && [ -d "$1" ]; then
+        memops_refuse "$1: a directory stands there"
+        return 1
+    fi
+    memops_temp=$(umask 077 && mktemp "${1%/*}/.memops.XXXXXX") || return 1
+    trap 'rm -f "$memops_temp" "$memops_temp.link"' EXIT
+    trap 'exit 1' HUP INT TERM PIPE
+    ln -s -- "$2" "$memops_temp.link" || return 1
+    [ "$3" = : ] || chown -h "$3" "$memops_temp.link" || return 1
+    memops_rename "$memops_temp.link" "$1"
+}
+
+# $1 becomes absent; with $2, all below it too.
+memops_remove() {
+    case $1 in
+    / | '' | [!/]* | */)
+        memops_refuse "$1: not a path that memops removes"
+        return 1
+        ;;
+    esac
+    if [ -L "$1" ] || [ ! -d "$1" ]; then
+        rm -f "$1"
+    elif [ -n "$2" ]; then
+        rm -rf "$1"
+    else
+        rmdir "$1"
+    fi
+}
+"""
+
+PROCESSES = r"""
+# The processes below $1, and itself first.
+memops_tree() {
+    memops_tree=" $1 "
+    while :; do
+        memops_before=$memops_tree
+        for memops_stat in /proc/[0-9]*/stat; do
+            { IFS= read -r memops_line <"$memops_stat"; } 2>/dev/null || continue
+            memops_each=${memops_stat#/proc/} memops_each=${memops_each%/stat}
+            case $memops_tree in *" $memops_each "*) continue ;; esac
+            memops_line=${memops_line##*) ? } memops_line=${memops_line%% *}
+            case $memops_tree in *" $memops_line "*) memops_tree="$memops_tree$memops_each " ;; esac
+        done
+        [ "$memops_tree" != "$memops_before" ] || break
+    done
+    printf '%s\n' "$memops_tree"
+}
+
+# Signal $1 to the processes $2 (a list) and to the groups they lead.
+memops_kill() {
+    for memops_each in $2; do
+        kill "-$1" "-$memops_each" 2>/dev/null
+        kill "-$1" "$memops_each" 2>/dev/null
+    done
+    return 0
+}
+"""
+
+RUN = r"""
+memops_setsid() {
+    if command -v setsid >/dev/null 2>&1; then exec setsid "$@"; else exec "$@"; fi
+}
+
+# Ends process $1 with all below it after $2 seconds; exits with 143 when told to end before.
+memops_deadline() {
+    trap 'kill $!; exit 143' TERM
+    sleep "$2" &
+    wait $!
+    trap '' TERM
+    memops_all=$(memops_tree "$1")
+    memops_kill TERM "$memops_all"
+    for memops_try in 1 2; do
+        # a group outlives its leader: ask for the group as well
+        kill -0 "-$1" 2>/dev/null || kill -0 "$1" 2>/dev/null || break
+        sleep 1
+    done
+    [ "$memops_try" = 1 ] || memops_kill KILL "$memops_all"
+    exit 124
+}
+
+# Runs a command for at most $1 seconds in directory $2 (empty: here); 124 when the time was up.
+# The command stays in the foreground of its own process group: what a shell starts with & would
+# ignore SIGINT and SIGQUIT for ever, which a JVM restarted so must not.
+memops_run() {
+    memops_seconds=$1
+    [ -z "$2" ] || cd "$2" || return 126
+    shift 2
+    {
+        {
+            (
+                read -r memops_pid _ </proc/self/stat
+                printf '%s\n' "$memops_pid" >&9
+                memops_setsid "$@" 7<&- 8>&- 9>&-
+            ) 9>&1 >&8
+            printf '%s\n' "$?"
+        } | {
+            exec 8>&-
+            read -r memops_pid
+            memops_deadline "$memops_pid" "$memops_seconds" </dev/null >/dev/null 2>&1 &
+            memops_watch=$!
+            read -r memops_rc
+            kill "$memops_watch" 2>/dev/null
+            { wait "$memops_watch"; } 2>/dev/null
+            [ $? != 124 ] || memops_rc=124
+            exit "$memops_rc"
+        }
+    } 8>&1
+}
+"""
+
+FRAMES = r"""
+memops_nl='
+'
+memops_locale=${LC_ALL-}
+LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+unset ENV BASH_ENV CDPATH
+umask 022
+cd 2>/dev/null || cd /
+
+# A frame on both streams: the nonce of the batch, and a word.
+memops_mark() {
+    printf '\n%s %s\n' "$memops_nonce" "$1"
+    printf '\n%s %s\n' "$memops_nonce" "$1" >&2
+}
+
+# Ends an item: its exit code, then those that are well.
+memops_end() {
+    memops_mark "$1"
+    memops_rc=$1
+    shift
+    for memops_ok; do [ "$memops_rc" != "$memops_ok" ] || return 0; done
+    return 1
+}
+
+# Asks for the payload, $1 bytes on standard input, and passes on exactly these.
+memops_take() {
+    printf '\n%s want\n' "$memops_nonce" >&2
+    [ "$1" -lt 65536 ] || dd bs=65536 count=$(($1 / 65536)) iflag=fullblock 2>/dev/null || return
+    [ $(($1 % 65536)) = 0 ] || dd bs=$(($1 % 65536)) count=1 iflag=fullblock 2>/dev/null
+}
+
+# The locale that the login had, for what a user's own command starts.
+memops_restore() {
+    if [ -n "$memops_locale" ]; then LC_ALL=$memops_locale; else unset LC_ALL; fi
+}
+"""
+
+FETCH = r"""
+# The file $1 from byte $2 on.
+memops_cat() {
+    if [ ! -f "$1" ]; then
+        [ -e "$1" ] && memops_why='not a regular file' || memops_why='no such file'
+        printf '%s: %s\n' "$1" "$memops_why" >&2
+        return 1
+    fi
+    if [ "$2" = 0 ]; then cat "$1"; else tail -c "+$(($2 + 1))" "$1"; fi || return 1
+}
+
+# The sha256 of each file, a line each; a line with "-" for one that cannot be read.
+memops_digests() {
+    for memops_each; do
+        memops_sha=$(sha256sum <"$memops_each") 2>/dev/null || memops_sha=-
+        printf '%s\n' "${memops_sha%% *}"
+    done
+}
+
+# The first $2 bytes of $1.
+memops_head() {
+    head -c "$2" "$1"
+}
+"""
+
+LIBRARY = LOOKS + ENTRIES + PROCESSES + RUN

@@ -1,0 +1,229 @@
+"""One long-lived ``sh`` on a host, over any duplex stream of bytes: batches in, frames out."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from memops.errors import Unreachable
+from memops.model.action import Local
+from memops.transport import library, script
+from memops.transport.frames import Splitter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from memops.transport.script import Call
+
+PATIENCE = 120.0
+"""Seconds of silence, beyond what a command may take, after which a host counts as lost."""
+
+_CHECK_EVERY = 10.0
+
+# Reads a count of lines, then that many lines, and evaluates them: `read` takes exactly what it
+# needs from a pipe, so raw bytes may follow. One line, and no quote or backslash that a login
+# shell other than sh (csh, fish) would read differently within single quotes.
+LOOP = (
+    'e=$(printf "\\n."); e=${e%.}; echo HELLO $$; exec 7<&0 </dev/null; '
+    "while read -r n <&7; do s=; "
+    'while [ $n -gt 0 ]; do IFS= read -r l <&7 || exit; n=$((n-1)); s="$s$l$e"; done; '
+    'eval "$s"; done'
+)
+"""What a shell of memops runs; ``HELLO`` stands for a word by which it is recognised."""
+
+
+_SETUP = re.sub(
+    r"^\s+|^#.*\n|^\n", "", library.LIBRARY + library.FRAMES + library.FETCH, flags=re.MULTILINE
+)
+"""The functions without comments and indentation: a shell reads its script byte by byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What one step of a stream brought: bytes sent, standard output, standard error, the end."""
+
+    sent: int = 0
+    out: bytes = b""
+    err: bytes = b""
+    ended: bool = False
+
+
+class Stream(Protocol):
+    """The two-way stream of one command on a host."""
+
+    def step(self, outgoing: memoryview, timeout: float) -> Received:
+        """Send what can be sent of *outgoing*, and receive what is there within *timeout* seconds."""
+        ...
+
+    def check(self) -> None:
+        """Raise `Unreachable` where the other end no longer answers; bounded in time."""
+        ...
+
+    def close(self) -> None:
+        """Give the stream up; what runs at its end is not killed by that."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes that item *index* printed, on standard error where *err*."""
+
+    index: int
+    content: bytes
+    err: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Item *index* ended with the exit code *rc*."""
+
+    index: int
+    rc: int
+
+
+class Shell:
+    """Speaks with one shell; *greet* opens its stream, past any password, up to the shell's hello."""
+
+    def __init__(self, host: str, greet: Callable[[], tuple[Stream, int]]) -> None:
+        self._host = host
+        self._greet = greet
+        self._stream: Stream | None = None
+        self._pid = 0
+        self._busy = False
+
+    def converse(
+        self, calls: Sequence[Call], *, until_failure: bool = False, feed: str = ""
+    ) -> Iterator[Piece | Ended]:
+        """Run *calls* as one batch and tell what each printed and how it ended, as it comes.
+
+        *feed* is a command that runs beside them all and whose output is their standard input.
+        Left early, what still runs is killed. Raises `Unreachable` when the host is lost.
+        """
+        nonce = secrets.token_hex(16)
+        stream = self._open()
+        self._busy = True
+        try:
+            yield from _Batch(self._host, stream, nonce, calls).run(
+                _frame(nonce, calls, until_failure, feed)
+            )
+            self._busy = False
+        except Unreachable:
+            self._drop()
+            raise
+        finally:
+            if self._busy:
+                self.kill()
+
+    def kill(self) -> None:
+        """End the shell and everything below it, through a second shell."""
+        pid, busy = self._pid, self._busy
+        self._drop()
+        if not busy:
+            return
+        other = Shell(self._host, self._greet)
+        text = f'{library.PROCESSES}\nmemops_kill KILL "$(memops_tree {pid})"'
+        try:
+            calls, nonce = [script.Call(text)], secrets.token_hex(16)
+            batch = _Batch(self._host, other._open(), nonce, calls)  # noqa: SLF001  (of this class)
+            for _ in batch.run(_frame(nonce, calls, until_failure=False, feed="")):
+                pass
+        finally:
+            other._drop()  # noqa: SLF001  (same)
+
+    def _open(self) -> Stream:
+        if self._stream is None:
+            self._stream, self._pid = self._greet()
+            _send_all(self._host, self._stream, _lines(_SETUP))
+        return self._stream
+
+    def _drop(self) -> None:
+        stream, self._stream, self._busy = self._stream, None, False
+        if stream is not None:
+            stream.close()
+
+
+class _Batch:
+    """One batch under way."""
+
+    def __init__(self, host: str, stream: Stream, nonce: str, calls: Sequence[Call]) -> None:
+        self._host = host
+        self._stream = stream
+        self._calls = calls
+        self._splitters = (Splitter(nonce), Splitter(nonce))
+        self._at = [-1, -1]
+        self._rcs: list[int] = []
+        self._done = [False, False]
+        self._patience = PATIENCE + max((call.seconds for call in calls), default=0.0)
+        self._pending: Iterator[bytes] = iter(())
+
+    def run(self, text: bytes) -> Iterator[Piece | Ended]:
+        outgoing, heard = memoryview(text), time.monotonic()
+        checked = heard
+        while not all(self._done):
+            if not outgoing:
+                outgoing = memoryview(next(self._pending, b""))
+            got = self._stream.step(outgoing, 1.0)
+            outgoing, now = outgoing[got.sent :], time.monotonic()
+            yield from self._split(0, got.out)
+            yield from self._split(1, got.err)
+            if got.out or got.err or got.sent:
+                heard = checked = now
+            elif got.ended:
+                raise Unreachable(
+                    self._host, "the connection ended in the middle of a command", "run again"
+                )
+            elif now - heard > self._patience:
+                raise Unreachable(
+                    self._host, f"silent for {now - heard:.0f} s", "see what hangs there"
+                )
+            elif now - checked > _CHECK_EVERY:
+                self._stream.check()
+                checked = now
+
+    def _split(self, side: int, chunk: bytes) -> Iterator[Piece | Ended]:
+        for part in self._splitters[side].feed(chunk) if chunk else ():
+            if isinstance(part, bytes):
+                yield Piece(self._at[side], part, err=side == 1)
+            elif part == "want":
+                content = self._calls[self._at[side]].payload
+                self._pending = script.payload(content if content is not None else b"")
+            elif part == "end":
+                self._done[side] = True
+            else:
+                yield from self._ended(side, part)
+
+    def _ended(self, side: int, word: str) -> Iterator[Ended]:
+        """An item is over once both of its streams say so."""
+        index = self._at[side]
+        self._at[side] += 1
+        if word != "begin" and self._at[side] <= self._at[1 - side]:
+            yield Ended(index, int(word))
+
+
+def _frame(nonce: str, calls: Sequence[Call], until_failure: bool, feed: str) -> bytes:
+    """The script of a batch."""
+    parts = [f"memops_nonce={nonce}; memops_mark begin"]
+    parts.append(f"({feed}) 7<&- | while :; do" if feed else "while :; do")
+    for call in calls:
+        shut = " 7<&-" if call.payload is None else ""
+        parts.append(f"({call.text}){shut}")
+        ok = " ".join(map(str, call.ok))
+        parts.append(f"memops_end $? {ok} || break" if until_failure else "memops_end $?")
+    parts.append("break; done; memops_mark end")
+    return _lines("\n".join(parts))
+
+
+def _lines(text: str) -> bytes:
+    content = text.encode("utf-8", "surrogateescape")
+    return b"%d\n%s\n" % (content.count(b"\n") + 1, content)
+
+
+def _send_all(host: str, stream: Stream, content: bytes) -> None:
+    outgoing, started = memoryview(content), time.monotonic()
+    while outgoing:
+        outgoing = outgoing[stream.step(outgoing, 0.0).sent :]
+        if time.monotonic() - started > PATIENCE:
+            raise Unreachable(host, "takes no more bytes", "see what hangs there")

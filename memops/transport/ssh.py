@@ -1,0 +1,424 @@
+"""The way to a host over SSH: fabric resolves, paramiko carries, memops decides.
+
+This is the only door to fabric and paramiko. Of fabric's `Connection` only its answers are used
+(ssh_config, user, port, identities, gateway); it accepts any host key and is never opened.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import shlex
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import paramiko
+from fabric import Config
+from fabric import Connection as Resolver
+
+from memops.errors import Unreachable
+from memops.transport import become as becoming
+from memops.transport import hostkeys
+from memops.transport.session import Sessions, ShellSession
+from memops.transport.shell import Received
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from memops.model.host import Become, ConnectOptions, Host
+    from memops.transport.shell import Stream
+
+logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else it writes on our stderr
+
+_WINDOW = 4 << 20  # more is slower: paramiko's buffers cost what they hold on each read
+_PACKET = 256 << 10
+_NEVER = 1 << 60
+_PING = 10.0
+_GREETING = 30.0
+_ATTEMPTS = 3
+
+# GCM first: paramiko's own order costs a fifth more; nothing with CBC, MD5 or SHA-1.
+_CIPHERS = (
+    "aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr", "aes192-ctr",
+)  # fmt: skip
+_MACS = (
+    "hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512",
+)  # fmt: skip
+# curve25519 first: the post-quantum hybrid costs several times the CPU on both sides, and what a
+# run carries is not worth recording for decades; a server that asks for the hybrid gets it.
+_KEX = (
+    "curve25519-sha256@libssh.org", "mlkem768x25519-sha256", "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384", "ecdh-sha2-nistp521", "diffie-hellman-group16-sha512",
+    "diffie-hellman-group-exchange-sha256", "diffie-hellman-group14-sha256",
+)  # fmt: skip
+_DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """One hop: where to dial, as whom, with which keys, and through what."""
+
+    where: str
+    host: str
+    port: int
+    user: str
+    identities: tuple[str, ...]
+    only_identities: bool
+    known_as: str
+    judge: hostkeys.Judge
+    password: Any = None
+    gateway: _Target | None = None
+    command: str | None = None
+
+
+def connect(host: Host, options: ConnectOptions) -> SshConnection:
+    """The connection to *host*, open; raises `Unreachable` with what to do."""
+    target = _resolve(host, options)
+    return SshConnection(host, target, options)
+
+
+# ---- what ssh_config says
+
+
+def _resolve(host: Host, options: ConnectOptions) -> _Target:
+    path = str(options.ssh_config) if options.ssh_config else None
+    config = Config(runtime_ssh_path=path) if path else Config()
+    found = Resolver(host.address or host.name, user=host.user, port=host.port, config=config)
+    target = _target(host.name, found, options)
+    identities = (host.key_file, *target.identities) if host.key_file else target.identities
+    target = replace(target, identities=tuple(dict.fromkeys(identities)), password=host.password)
+    if host.proxy_command:
+        return replace(target, gateway=None, command=host.proxy_command)
+    if host.proxy_jump and host.proxy_jump != "none":
+        return replace(target, gateway=_jumps(host.proxy_jump, config, options), command=None)
+    return target
+
+
+def _jumps(hops: str, config: Config, options: ConnectOptions) -> _Target | None:
+    through: _Target | None = None
+    for hop in hops.split(","):
+        target = _target(hop.strip(), Resolver(hop.strip(), config=config), options)
+        through = replace(target, gateway=through) if through else target
+    return through
+
+
+def _target(where: str, found: Any, options: ConnectOptions) -> _Target:
+    said = found.ssh_config
+    gateway = found.gateway if not isinstance(found.gateway, str) else None
+    files = options.known_hosts or _known_hosts(said)
+    return _Target(
+        where,
+        found.host,
+        found.port,
+        found.user,
+        tuple(str(Path(each).expanduser()) for each in said.get("identityfile", [])),
+        said.get("identitiesonly", "no") == "yes",
+        said.get("hostkeyalias", found.host),
+        hostkeys.Judge(files, options.accept_new_host_keys),
+        gateway=_target(gateway.original_host, gateway, options) if gateway else None,
+        command=found.gateway if isinstance(found.gateway, str) else None,
+    )
+
+
+def _known_hosts(said: Any) -> tuple[Path, ...]:
+    mine = said.get("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2")
+    theirs = said.get("globalknownhostsfile", "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2")
+    return tuple(Path(each).expanduser() for each in shlex.split(f"{mine} {theirs}"))
+
+
+# ---- the way there
+
+
+def _dial(target: _Target, timeout: float) -> Any:
+    """A socket to *target*, with what keeps it quick and tells when it is dead."""
+    if target.command:
+        return paramiko.ProxyCommand(
+            target.command.replace("%h", target.host)
+            .replace("%p", str(target.port))
+            .replace("%r", target.user)
+        )
+    sock = socket.create_connection((target.host, target.port), timeout)
+    for level, name, value in (
+        (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
+        (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
+        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 5),
+        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 5),
+        (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
+        (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 20_000),  # ms; Linux only, as the two before
+    ):
+        if hasattr(socket, name):
+            sock.setsockopt(level, getattr(socket, name), value)
+    return sock
+
+
+def _handshake(target: _Target, sock: Any, timeout: float) -> paramiko.Transport:
+    transport = paramiko.Transport(
+        sock, default_window_size=_WINDOW, default_max_packet_size=_PACKET
+    )
+    packetizer = transport.packetizer
+    # a rekey that we begin can deadlock paramiko; OpenSSH begins its own in time
+    packetizer.REKEY_BYTES = packetizer.REKEY_PACKETS = _NEVER  # type: ignore[misc]
+    transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = max(
+        timeout, 10.0
+    )
+    security = transport.get_security_options()
+    security.ciphers, security.digests, security.kex = _CIPHERS, _MACS, _KEX
+    known = hostkeys.kinds(hostkeys.read(target.judge.files), target.known_as, target.port)
+    ours = security.key_types
+    first = [k for k in ours if k in known or (k.startswith("rsa-") and "ssh-rsa" in known)]
+    security.key_types = tuple(dict.fromkeys((*first, *ours)))
+    try:
+        transport.start_client(timeout=max(timeout, 10.0))
+        key = transport.get_remote_server_key()
+        target.judge.check(
+            target.where, target.known_as, target.port, key.get_name(), key.asbytes()
+        )
+        _authenticate(transport, target)
+    except BaseException:
+        transport.close()
+        raise
+    return transport
+
+
+def _authenticate(transport: paramiko.Transport, target: _Target) -> None:
+    tried: list[str] = []
+    for name, key in _keys(target, tried):
+        try:
+            tried.append(name)
+            if not transport.auth_publickey(target.user, key):
+                return
+        except paramiko.BadAuthenticationType:
+            break
+        except paramiko.AuthenticationException:
+            continue
+    if target.password is not None and transport.is_active():
+        tried.append("the password")
+        try:
+            transport.auth_password(target.user, target.password.reveal())
+        except paramiko.AuthenticationException:
+            pass
+        else:
+            return
+    raise Unreachable(
+        target.where,
+        f"{target.user}@{target.host} refused us; tried {', '.join(tried) or 'nothing, for there is no key'}",
+        "check the user, add a key to ssh-agent, or give --private-key",
+    )
+
+
+def _keys(target: _Target, tried: list[str]) -> Iterator[tuple[str, paramiko.PKey]]:
+    """Keys named for this host, then the agent's, then the usual files; each with its name."""
+    seen: set[bytes] = set()
+    home = Path("~/.ssh").expanduser()
+    agent = (
+        [] if target.only_identities and target.identities else list(paramiko.Agent().get_keys())
+    )
+    usual = [] if target.identities else [str(home / name) for name in _DEFAULT_KEYS]
+    named = [(path, _load(path, tried)) for path in target.identities]
+    agents = [(f"ssh-agent's {key.get_name()}", key) for key in agent]
+    late = ((path, _load(path, tried)) for path in usual)
+    for name, key in (*named, *agents, *late):
+        if key is not None and key.asbytes() not in seen:
+            seen.add(key.asbytes())
+            yield name, key
+
+
+def _load(path: str, tried: list[str]) -> paramiko.PKey | None:
+    try:
+        return paramiko.PKey.from_path(path)
+    except FileNotFoundError:
+        return None
+    except (TypeError, ValueError, paramiko.SSHException, OSError) as error:
+        tried.append(
+            f"{path} ({'needs a passphrase' if 'assw' in str(error) else 'cannot be read'})"
+        )
+        return None
+
+
+def _open(target: _Target, timeout: float) -> paramiko.Transport:
+    """A transport to *target*, tried again where the server only dropped us (MaxStartups)."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            return _handshake(target, _socket(target, timeout), timeout)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            dropped = isinstance(error, EOFError | ConnectionResetError) or "banner" in str(error)
+            if not dropped or "timed out" in str(error) or attempt == _ATTEMPTS - 1:
+                raise _unreachable(target, error, timeout) from error
+            time.sleep(0.3 * 3**attempt)
+    raise AssertionError("unreachable")  # pragma: no cover
+
+
+def _socket(target: _Target, timeout: float) -> Any:
+    if target.gateway is None:
+        return _dial(target, timeout)
+    return _SHARED.channel(target.gateway, (target.host, target.port), timeout)
+
+
+def _unreachable(target: _Target, error: Exception, timeout: float) -> Unreachable:
+    place = f"{target.host}:{target.port}"
+    match error:
+        case TimeoutError():
+            return Unreachable(
+                target.where,
+                f"no answer from {place} within {timeout:.0f} s",
+                "check address and network",
+            )
+        case socket.gaierror():
+            return Unreachable(
+                target.where,
+                f"the name {target.host} is not known",
+                "check the inventory's address",
+            )
+        case ConnectionRefusedError():
+            return Unreachable(
+                target.where,
+                f"{place} refused the connection",
+                "check the port, and that sshd runs",
+            )
+        case paramiko.ssh_exception.IncompatiblePeer():
+            return Unreachable(
+                target.where, f"{place}: {error}", "its sshd is too old or too strict for memops"
+            )
+        case _:
+            text = str(error) or type(error).__name__
+            return Unreachable(
+                target.where, f"no SSH connection to {place}: {text}", "try it with ssh -v by hand"
+            )
+
+
+class _Gateways:
+    """Transports to jump hosts, one for all hosts behind each, closed with the last of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[_Target, paramiko.Transport] = {}
+        self._locks: dict[_Target, threading.Lock] = {}
+
+    def channel(self, gateway: _Target, to: tuple[str, int], timeout: float) -> paramiko.Channel:
+        """A stream through *gateway* to the address *to*."""
+        with self._lock:
+            lock = self._locks.setdefault(gateway, threading.Lock())
+        with lock:
+            transport = self._open.get(gateway)
+            if transport is None or not transport.is_active():
+                transport = self._open[gateway] = _open(gateway, timeout)
+        return transport.open_channel("direct-tcpip", to, ("127.0.0.1", 0), timeout=timeout)
+
+
+_SHARED = _Gateways()
+
+
+# ---- streams
+
+
+class _Exec:
+    """The stream of one command on a host."""
+
+    def __init__(
+        self, where: str, transport: paramiko.Transport, command: str, timeout: float
+    ) -> None:
+        self._where = where
+        self._transport = transport
+        with _bounded(transport, timeout):
+            self._channel = transport.open_session(_WINDOW, _PACKET, timeout)
+            self._channel.exec_command(command)  # noqa: S601  (a constant and quoted words)
+        self._poll = select.poll()
+        self._poll.register(self._channel.fileno(), select.POLLIN)
+
+    def step(self, outgoing: memoryview, timeout: float) -> Received:
+        sent, channel = 0, self._channel
+        try:
+            if outgoing:
+                # waits for the host's window at most so long, then hears what the host says
+                channel.settimeout(0.02)
+                sent, timeout = channel.send(outgoing[:_PACKET].tobytes()), 0.0
+        except TimeoutError:
+            timeout = 0.0
+        except OSError:
+            return self._received(0, ended=True)
+        if not (channel.recv_ready() or channel.recv_stderr_ready()):
+            self._poll.poll(timeout * 1000)
+        return self._received(sent, ended=channel.closed or channel.eof_received)
+
+    def _received(self, sent: int, *, ended: bool) -> Received:
+        channel = self._channel
+        out = channel.recv(_WINDOW) if channel.recv_ready() else b""
+        err = channel.recv_stderr(_WINDOW) if channel.recv_stderr_ready() else b""
+        return Received(sent, out, err, ended)
+
+    def check(self) -> None:
+        """Ask the server for a sign of life; whoever is behind a gateway is asked as well."""
+        asking = threading.Thread(
+            target=self._transport.global_request, args=("keepalive@openssh.com",), daemon=True
+        )
+        asking.start()
+        asking.join(_PING)
+        if asking.is_alive() or not self._transport.is_active():
+            self._transport.close()
+            raise Unreachable(
+                self._where, f"no sign of life for {_PING:.0f} s", "check the network"
+            )
+
+    def close(self) -> None:
+        self._channel.close()
+
+
+@contextmanager
+def _bounded(transport: paramiko.Transport, timeout: float) -> Iterator[None]:
+    """Close *transport* when what is done inside takes longer; paramiko would wait for ever."""
+    timer = threading.Timer(timeout, transport.close)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+class SshConnection(Sessions):
+    """One transport to one host; see `memops.transport.base.Connection`."""
+
+    def __init__(self, host: Host, target: _Target, options: ConnectOptions) -> None:
+        super().__init__()
+        self._host = host
+        self._target = target
+        self._timeout = options.timeout
+        self._transport = _open(target, options.timeout)
+
+    def _new(self, become: Become | None, run_dir: str | None) -> ShellSession:
+        def greet() -> tuple[Stream, int]:
+            return becoming.greet(
+                self._host.name, self._start, become, _GREETING, self._target.user
+            )
+
+        return ShellSession(self._host.name, greet, run_dir)
+
+    def _start(self, argv: tuple[str, ...]) -> Stream:
+        if not self._transport.is_active():
+            self._transport = _open(self._target, self._timeout)
+        try:
+            return _Exec(self._host.name, self._transport, shlex.join(argv), _GREETING)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise _unreachable(self._target, error, _GREETING) from error
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
