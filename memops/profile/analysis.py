@@ -98,7 +98,7 @@ class Analysis:
         for stack in self.stacks:
             for reason in {call.reason for call in stack.calls if call.reason}:
                 sums[reason] += max(stack.amount.bytes, 0)
-        return tuple(sums.most_common())
+        return tuple(sorted(sums.items(), key=lambda each: (-each[1], each[0])))
 
 
 def analyse(last: Profile, first: Profile | None, names: Names, executable: str) -> Analysis:
@@ -111,7 +111,7 @@ def analyse(last: Profile, first: Profile | None, names: Names, executable: str)
         row = sums.setdefault(frames[depth:], [0, 0, 0])
         _count(row, last.stacks.get(frames, NOTHING), before.get(frames, NOTHING))
     calls = _Calls(names)
-    stacks = [Grown(calls.of(frames), _amount(row)) for frames, row in sums.items() if any(row)]
+    stacks = [Grown(calls.of(frames), _amount(row)) for frames, row in sums.items() if any(row[:2])]
     total = last.total
     start = first.total if first else NOTHING
     return Analysis(

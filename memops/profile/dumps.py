@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"(?P<prefix>.*)\.(?P<pid>\d+)\.(?P<seq>\d+)\.(?P<kind>[imuf])\d*\.heap(\.gz)?")
 _SUFFIXES = (".heap", ".heap.gz")
-SIZE_LIMIT = 1 << 30
+SIZE_LIMIT = 256 << 20
 """Bytes of a heap file, unpacked, at most; a profile of 50,000 stacks has 32 MB."""
 _GZIP = b"\x1f\x8b"
 
@@ -91,7 +91,7 @@ def read_dump(path: Path) -> bytes:
     except OSError as error:
         raise UsageError(str(path), error.strerror or str(error), "check the file") from None
     if len(text) > SIZE_LIMIT:
-        raise UsageError(str(path), "longer than 1 GiB, which no heap profile is", "leave it out")
+        raise UsageError(str(path), "longer than 256 MiB, which no heap profile is", "leave it out")
     return text
 
 

@@ -27,6 +27,8 @@ _REDO = "collect it again, or analyse the other dumps without it"
 
 LINE_LIMIT = 1 << 17
 """Bytes in a line, at most: 128 frames is jemalloc's usual depth, this is room for 6,000."""
+LINES_LIMIT = ADDRESSES_LIMIT = 2_000_000
+"""Lines and different addresses in a file, at most: ten times what 50,000 stacks need."""
 MAPS_LIMIT = 64 << 20
 """Bytes of MAPPED_LIBRARIES, at most: half a million mappings."""
 _ADDRESSES = 1 << 64
@@ -43,6 +45,8 @@ def parse_heap(text: bytes, name: str) -> HeapProfile:
     cut = text.find(_LIBRARIES, header.end() - 1)
     if cut < 0:
         raise _truncated(text, name)
+    if text.count(b"\n") > LINES_LIMIT:
+        raise UsageError(name, "more than 2 million lines, which no heap profile has", _REDO)
     interval = int(header[1])
     if not interval:
         raise UsageError(f"{name}:1", "the sampling interval is 0", _REDO)
@@ -52,7 +56,7 @@ def parse_heap(text: bytes, name: str) -> HeapProfile:
     return HeapProfile(
         interval=interval,
         total=_samples(header.groups()[1:5]),
-        threads=_threads(header, text, name),
+        threads=_threads(header, name),
         stacks=_stacks(text, header.end(), cut + 1, name),
         mappings=parse_maps(mapped),
     )
@@ -80,12 +84,15 @@ def _stacks(text: bytes, start: int, end: int, name: str) -> dict[tuple[int, ...
 def _addresses(
     frames: bytes, known: dict[bytes, int], match: re.Match[bytes], name: str
 ) -> tuple[int, ...]:
+    if len(frames) > LINE_LIMIT:
+        raise _at(match.string, match.start(), name, "the stack is too long")
     tokens = frames.split()
     try:
         return tuple([known[token] for token in tokens])
     except KeyError:
-        if len(frames) > LINE_LIMIT:
-            raise _at(match.string, match.start(), name, "the stack is too long") from None
+        if len(known) > ADDRESSES_LIMIT:
+            what = "more than 2 million different addresses"
+            raise _at(match.string, match.start(), name, what) from None
         known.update(_read_addresses(tokens, match, name))
         return tuple([known[token] for token in tokens])
 
@@ -101,26 +108,34 @@ def _read_addresses(tokens: Iterable[bytes], match: re.Match[bytes], name: str) 
 
 
 def _by_thread(lines: bytes, match: re.Match[bytes], name: str) -> tuple[tuple[int, Samples], ...]:
-    found = _THREAD.findall(lines)
-    if len(found) != lines.count(b"\n"):
-        raise _at(match.string, match.start(6), name, "a thread's line here has no four counts")
     return tuple(
         [
             (int(uid), Samples(Count(int(a), int(b)), Count(int(c), int(d))))
-            for uid, a, b, c, d, _ in found
+            for uid, a, b, c, d, _ in _thread_lines(lines, match, name)
         ]
     )
 
 
-def _threads(header: re.Match[bytes], text: bytes, name: str) -> tuple[Thread, ...]:
-    lines = header[6]
-    found = _THREAD.findall(lines)
-    if len(found) != lines.count(b"\n"):
-        raise _at(text, header.start(6), name, "a thread's line in the header has no four counts")
+def _threads(header: re.Match[bytes], name: str) -> tuple[Thread, ...]:
     return tuple(
         Thread(int(uid), _samples(counts), label.decode("utf-8", "surrogateescape"))
-        for uid, *counts, label in found
+        for uid, *counts, label in _thread_lines(header[6], header, name)
     )
+
+
+def _thread_lines(
+    lines: bytes, match: re.Match[bytes], name: str
+) -> list[tuple[bytes, bytes, bytes, bytes, bytes, bytes]]:
+    """The fields of the thread *lines*, which are the last group of *match*."""
+    found = _THREAD.findall(lines)
+    if len(found) != lines.count(b"\n"):
+        position = match.start(6)
+        for line in lines.splitlines(keepends=True):
+            if not _THREAD.fullmatch(line):
+                break
+            position += len(line)
+        raise _at(match.string, position, name, "this thread's line has no four counts")
+    return found
 
 
 def _samples(counts: Iterable[bytes]) -> Samples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import TYPE_CHECKING
 
 from memops.errors import UsageError
@@ -79,7 +80,7 @@ class _Run:
 
     @property
     def process(self) -> Process:
-        live = sum(count.bytes for count in self.last.live.values())
+        live = _live(self.last)
         return Process(self.files[0].pid, self.last.executable, len(self.files), live)
 
 
@@ -123,7 +124,26 @@ def _runs(inputs: Inputs, pid: int | None) -> list[_Run]:
     if not wanted:
         known = ", ".join(str(group[0].pid) for group in groups) or "none"
         raise UsageError(f"pid {pid}", "no dumps of this process", f"there are: {known}")
-    return [_Run(group, read_heap(group[-1].path)) for group in wanted]
+    return [_run(group) for group in wanted]
+
+
+def _run(files: list[DumpFile]) -> _Run:
+    """The dumps of a process up to the last that tells of growth.
+
+    The final dump is written at exit, when a program may have freed what it leaked while it ran
+    (Python does, and C++ in the destructors of statics): one that holds clearly less than the dump
+    before it is left out.
+    """
+    last = read_heap(files[-1].path)
+    if files[-1].kind == "f" and len(files) > 2:  # noqa: PLR2004 - else nothing is left to compare
+        before = read_heap(files[-2].path)
+        if _live(last) < _live(before) - 3 * sqrt(before.interval * _live(before)):
+            return _Run(files[:-1], before)
+    return _Run(files, last)
+
+
+def _live(heap: HeapProfile) -> int:
+    return sum(count.bytes for count in heap.live.values())
 
 
 def _first(run: _Run, base: Path | None) -> tuple[HeapProfile | None, Path | None]:

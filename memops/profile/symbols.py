@@ -95,7 +95,7 @@ class ElfSymbols:
 
     def _reason(self, files: tuple[Elf, ...], frame: Frame) -> str:
         if files:
-            return f"{frame.module} is stripped of it"
+            return f"{frame.module} is stripped"
         if frame.path not in self.local and Path(frame.path).exists():
             return f"{frame.module} here may be another build; --symbols / trusts it"
         return f"no file {frame.module} with the names"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from memops.profile.frame import JIT
 from memops.units import format_size
 
 if TYPE_CHECKING:
@@ -115,14 +116,16 @@ def _table(study: Study, top: int, width: int) -> list[str]:
 
 
 def _row(row: FunctionRow, total: int) -> str:
-    share = f"{100 * row.flat.bytes / total:.0f} %" if total > 0 else ""
+    share = f"{100 * row.flat.bytes / total:.0f} %" if total > 0 and row.flat.bytes else ""
     name = place(row.call)
-    return f"{amount(row.flat):>22} {share:>6} {format_size(row.cumulative.bytes):>13}  {name}"
+    flat = amount(row.flat) if row.flat.bytes else "-"
+    return f"{flat:>22} {share:>6} {format_size(row.cumulative.bytes):>13}  {name}"
 
 
 def place(call: Call) -> str:
     """A call with its library: ``inflate (libz.so.1)``; an unnamed one says its library itself."""
-    return call.function if call.reason or not call.module else f"{call.function} ({call.module})"
+    module = "JIT" if call.module == JIT else call.module
+    return call.function if call.reason or not module else f"{call.function} ({module})"
 
 
 def _stacks(study: Study, width: int) -> list[str]:

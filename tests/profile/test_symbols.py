@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memops.profile.frame import JIT, UNMAPPED, Frame, locate
+from memops.profile.maps import AddressSpace, Mapping, parse_maps
+from memops.profile.perfmap import parse_perf_map
+from memops.profile.symbols import ElfSymbols, JitSymbols, Name, Names, files_here
+from tests.corpus.slim import Load, Symbol, elf_bytes
+
+BUILD_ID = "aa" * 20
+ELF = elf_bytes([Symbol(0x1100, 0x40, "inflate")], [Load(0, 0, 0x9000)], BUILD_ID)
+LIBZ = "/usr/lib/libz.so.1"
+PLACES = [
+    BUILD_ID,
+    f".build-id/aa/{'aa' * 19}.debug",
+    "usr/lib/libz.so.1",
+    "libz.so.1",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_file_is_found_by_build_id_path_or_name(place: str, tmp_path: Path) -> None:
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).write_bytes(ELF)
+    symbols = ElfSymbols((tmp_path,))
+
+    assert symbols.name(Frame.at(LIBZ, 0x1120, BUILD_ID)) == Name("inflate")
+    assert symbols.name(Frame.at(f"{LIBZ} (deleted)", 0x1120, BUILD_ID)) == Name("inflate")
+
+
+def test_a_file_of_another_build_names_nothing(tmp_path: Path) -> None:
+    (tmp_path / "libz.so.1").write_bytes(ELF)
+    symbols = ElfSymbols((tmp_path,))
+
+    assert symbols.name(Frame.at(LIBZ, 0x1120, "bb" * 20)) == Name(
+        label="libz.so.1+0x1120", reason="no file libz.so.1 with the names"
+    )
+
+
+def test_the_call_before_the_return_address_is_named(tmp_path: Path) -> None:
+    (tmp_path / "libz.so.1").write_bytes(ELF)
+    symbols = ElfSymbols((tmp_path,))
+
+    assert symbols.name(Frame.at(LIBZ, 0x1140)) == Name("inflate")  # a call at its very end
+    assert symbols.name(Frame.at(LIBZ, 0x1100)) == Name(
+        label="libz.so.1+0x1100", reason="libz.so.1 is stripped"
+    )
+
+
+def test_what_is_here_under_the_same_name_is_not_taken_for_the_same_file(tmp_path: Path) -> None:
+    library = tmp_path / "libz.so.1"
+    library.write_bytes(ELF)
+    inode = library.stat().st_ino
+    frame = Frame.at(str(library), 0x1120)
+
+    def named(inode: int) -> Name | None:
+        mapping = Mapping(0, 0x9000, "r-xp", 0, str(library), inode)
+        return ElfSymbols((), files_here([mapping])).name(frame)
+
+    assert named(inode) == Name("inflate")
+    assert named(inode + 1) == Name(
+        label="libz.so.1+0x1120",
+        reason="libz.so.1 here may be another build; --symbols / trusts it",
+    )
+    assert ElfSymbols((Path("/"),)).name(frame) == Name("inflate")
+
+
+def test_a_pipe_in_place_of_a_library_is_not_waited_for(tmp_path: Path) -> None:
+    import os
+
+    os.mkfifo(tmp_path / "libz.so.1")
+
+    found = ElfSymbols((tmp_path,)).name(Frame.at(LIBZ, 0x1120))
+    assert found is not None
+    assert found.reason == "no file libz.so.1 with the names"
+
+
+def test_each_kind_of_memory_makes_its_own_frame() -> None:
+    text = b"""1000-2000 r-xp 00003000 fe:00 7 /usr/lib/libz.so.1
+3000-4000 rwxp 00000000 00:00 0
+5000-6000 r-xp 00000000 00:00 0 [vdso]
+7000-8000 rw-p 00000000 00:00 0 [heap]
+"""
+    space = AddressSpace.of(parse_maps(text))
+
+    assert locate(0x1010, space, {}) == Frame.at(LIBZ, 0x3010)
+    assert locate(0x2000, space, {}) == Frame.at(LIBZ, 0x4000)
+    assert locate(0x3010, space, {}) == Frame.at(JIT, 0x3010)
+    assert locate(0x5010, space, {}) == Frame.at("[vdso]", 0x10)
+    assert locate(0x7010, space, {}) == Frame.at(UNMAPPED, 0x7010)
+    assert locate(0x9999, space, {}) == Frame.at(UNMAPPED, 0x9999)
+    assert locate(0, space, {}) == Frame.at(UNMAPPED, 0)
+
+
+@given(
+    st.text(st.characters(exclude_characters="\n"), min_size=1),
+    st.integers(0, 2**64),
+    st.sampled_from(["", "1f95d549"]),
+)
+def test_a_frame_gives_back_what_it_was_made_of(path: str, offset: int, build_id: str) -> None:
+    frame = Frame.at(path, offset, build_id)
+
+    assert (frame.path, frame.offset, frame.build_id) == (path, offset, build_id)
+
+
+OLD = b"0x7f00 0x100 void a.B.old(int)\n0x8000 0x10 Interpreter\n"
+NEW = b"7f00 100 java.lang.String[] a.B.new(int, byte[])\nnoise\n9000 20 StubRoutines (1)\n"
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        (0x7F01, Name("a.B.new")),
+        (0x8000, Name("a.B.new")),  # the return address after a call at the end of the code
+        (0x8001, Name("Interpreter")),
+        (0x9001, Name("StubRoutines (1)")),
+        (0x9021, Name(label="[JIT 0x9021]", reason="not in the perf map")),
+    ],
+)
+def test_the_newest_perf_map_that_knows_an_address_names_it(address: int, name: Name) -> None:
+    symbols = JitSymbols((parse_perf_map(OLD), parse_perf_map(NEW)))
+
+    assert symbols.name(Frame.at(JIT, address)) == name
+
+
+def test_every_frame_without_a_name_has_its_reason() -> None:
+    names = Names((ElfSymbols(), JitSymbols()))
+    reasons = {
+        names.of(Frame.at("/no/such/file", 1)).reason,
+        names.of(Frame.at(JIT, 1)).reason,
+        names.of(Frame.at(UNMAPPED, 1)).reason,
+        names.of(Frame.at("[vdso]", 1)).reason,
+    }
+
+    assert reasons == {
+        "no file file with the names",
+        "JIT code without a perf map",
+        "outside every mapping",
+        "no source of names",
+    }
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_crash_the_readers_of_maps(noise: bytes) -> None:
+    parse_maps(noise)
+    parse_perf_map(noise).name_at(0x1000)
