@@ -48,8 +48,8 @@ class _Wanted:
         return _name(self.fetch.source)
 
 
-def fetch_steps(
-    session: Session, fetches: Sequence[Fetch], sink: Sink, *, store: Store
+def bring(
+    session: Session, fetches: Sequence[Fetch], store: Store, sink: Sink
 ) -> tuple[Output, ...]:
     """Bring home what *fetches* want and keep it in *store*: one output each, in order.
 
@@ -66,7 +66,7 @@ def fetch_steps(
             if not each.problem and (sha256 := _known(each, here)):
                 outputs[each.fetch] = Output(0, sha256.encode())
         missing = [each for each in wanted if each.fetch not in outputs and not each.file.is_file()]
-        arrived = _bring(session, missing, sink)
+        arrived = _fetch(session, missing, sink)
         outputs |= {each.fetch: output for each, output in arrived.items()}
         for each in wanted:
             if each.fetch not in outputs:
@@ -118,7 +118,7 @@ def _known(wanted: _Wanted, here: dict[tuple[str, int, int], str]) -> str:
     return here.get((wanted.source, wanted.size, wanted.mtime), "")
 
 
-def _bring(session: Session, missing: Sequence[_Wanted], sink: Sink) -> dict[_Wanted, Output]:
+def _fetch(session: Session, missing: Sequence[_Wanted], sink: Sink) -> dict[_Wanted, Output]:
     """Fetch *missing*, those that change all the time first, so that they are of one moment."""
     if not missing:
         return {}

@@ -17,7 +17,7 @@ from memops.model.entry import parse_glob
 from memops.model.step import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from memops.model.action import Output
 
@@ -28,15 +28,26 @@ _NAME = re.compile(
     re.DOTALL,
 )
 _CAUSES: dict[str, Cause] = {"i": "interval", "m": "manual", "u": "highwater", "f": "final"}
-_QUIET = 2  # seconds without a write after which a profile that looks whole is taken for whole
+_QUIET = 2  # seconds without a write that do where it cannot be seen who has a file open
 _MANY = 500  # files on one command line
 
-# For each file: its last byte, whether it has a MAPPED_LIBRARIES, and what is mapped executable.
-# The maps of a big JVM are some 200 KB; the last 4 MB hold those of any process.
+# Arguments: a path and the pid in its name, for each file. Answers: its last byte, who has it open,
+# whether it has a MAPPED_LIBRARIES, and what is mapped executable. The maps of a big JVM are some
+# 200 KB; the last 4 MB hold those of any process.
 _ENDS = r"""
 echo "clock $(date +%s)"
-for file; do
+while [ $# -gt 1 ]; do
+    file=$1 pid=$2 writer=gone
+    shift 2
+    if [ -d "/proc/$pid" ]; then
+        writer=unknown
+        ls "/proc/$pid/fd" >/dev/null 2>&1 && writer=done
+        for fd in "/proc/$pid/fd/"*; do
+            [ "$fd" -ef "$file" ] && { writer=busy; break; }
+        done
+    fi
     echo file
+    echo "writer $writer"
     tail -c 1 "$file" | od -An -tx1 | sed 's/^ */end /'
     tail -c 4194304 "$file" | sed -n -e '/^MAPPED_LIBRARIES:/,$ {
         s/^MAPPED_LIBRARIES:.*/mapped/p
@@ -108,10 +119,15 @@ def heap_files(directory: str) -> Query[tuple[HeapFile, ...]]:
 def ends(files: Sequence[HeapFile]) -> Query[tuple[HeapFile, ...]]:
     """The same *files*, with what their last bytes say: what is mapped, and whether it is whole."""
     looks = (
-        Run(("sh", "-c", _ENDS, "memops-dumps", *(each.path for each in some)))
+        Run(("sh", "-c", _ENDS, "memops-dumps", *_pairs(some)), timeout=300.0)
         for some in (files[at : at + _MANY] for at in range(0, len(files), _MANY))
     )
     return Query(tuple(looks), lambda outputs: _ended(files, outputs))
+
+
+def _pairs(files: Sequence[HeapFile]) -> Iterator[str]:
+    for each in files:
+        yield from (each.path, str(each.name.pid))
 
 
 def _listed(directory: str, output: Output) -> tuple[HeapFile, ...]:
@@ -136,4 +152,6 @@ def _ended(files: Sequence[HeapFile], outputs: Iterable[Output]) -> tuple[HeapFi
 def _end(file: HeapFile, clock: int, lines: list[str]) -> HeapFile:
     mapped = tuple(dict.fromkeys(line[4:] for line in lines if line.startswith("map ")))
     finished = "end 0a" in lines and "mapped" in lines and bool(mapped)
-    return replace(file, mapped=mapped, whole=finished and clock - file.mtime >= _QUIET)
+    closed = "writer done" in lines or "writer gone" in lines
+    quiet = clock - file.mtime >= _QUIET and "writer busy" not in lines
+    return replace(file, mapped=mapped, whole=finished and (closed or quiet))

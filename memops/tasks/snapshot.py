@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from posixpath import basename
@@ -72,7 +73,8 @@ def snapshot(
         if jvm:
             yield from jvms.steps(main, about.sources, lambda name: about.into(life.label, name))
     if binaries:
-        notes += yield from _binaries(probe, about, main, fresh)
+        lives = _lives(about, fresh, life if memory_files else None)
+        notes += yield from _binaries(probe, about, lives, main, fresh)
     return {
         "life": life.label if life else "",
         "taken": when,
@@ -97,6 +99,10 @@ class _Subject:
         """Where the artifact *name* of *life* will lie in the store."""
         return names.Place(app or self.app, self.host, life, self.taken, names.safe(name)).path
 
+    def owner(self, heap: HeapFile) -> tuple[str, Life]:
+        """Whose profile *heap* is; see `owner`."""
+        return owner(heap, self.app, self.host, self.processes, self.sources, self.store)
+
 
 def _sources(probe: Probe, main: Process | None) -> Sources:
     return probe(memory.sources(main.pid, main.exe)) if main else memory.Sources()
@@ -114,7 +120,7 @@ def _new(
 
 
 def _heap(about: _Subject, heap: HeapFile) -> Step:
-    app, life = owner(heap, about.app, about.host, about.processes, about.sources, about.store)
+    app, life = about.owner(heap)
     label = f"heap profile {heap.name.text}"
     if app != about.app:
         label += f" of the child {basename(heap.exe) or heap.name.pid}"
@@ -170,20 +176,39 @@ def _memory(about: _Subject, main: Process, life: Life) -> Iterator[Step]:
         yield Step(Change(path, None, "as it is now"), Fetch(path, into), _COPY)
 
 
+def _lives(about: _Subject, fresh: Iterable[HeapFile], life: Life | None) -> list[tuple[str, str]]:
+    """(app, life label) of all that this snapshot has something of."""
+    owners = [about.owner(heap) for heap in fresh]
+    found = [(app, each.label) for app, each in owners]
+    return list(dict.fromkeys([(about.app, life.label), *found] if life else found))
+
+
 def _binaries(
-    probe: Probe, about: _Subject, main: Process | None, fresh: Iterable[HeapFile]
+    probe: Probe,
+    about: _Subject,
+    lives: Sequence[tuple[str, str]],
+    main: Process | None,
+    fresh: Iterable[HeapFile],
 ) -> Generator[Step, None, list[str]]:
-    """The binaries that addresses point into, each once for the whole fleet, by build id."""
+    """The binaries that addresses point into, each once for the whole fleet, by build id.
+
+    Beside each life's artifacts lies ``build-ids``: a JSON object, path to build id.
+    """
     mapped = dict.fromkeys(path for heap in fresh for path in heap.mapped)
     mapped.update(dict.fromkeys(_mapped(main)))
     gone = [path for path in mapped if path.endswith(_DELETED)]
     paths = [path for path in mapped if not path.endswith(_DELETED)]
     ids = _build_ids(probe, paths)
-    wanted = {build_id: path for path, build_id in reversed(ids.items()) if build_id}
+    wanted = {build_id: path for path, build_id in reversed(ids.items())}
     for build_id, path in reversed(wanted.items()):
         if about.store.elf(build_id) is None:
             change = Change(f"binary {path}", None, f"build id {build_id}")
             yield Step(change, Fetch(path, names.elf(build_id).path), _COPY)
+    for app, label in lives if ids else ():
+        # What was learnt from the first bytes goes home by the same road as all else.
+        known = Run(("cat",), stdin=json.dumps(ids).encode())
+        change = Change(f"build ids of {len(ids)} binaries", None, "as mapped now")
+        yield Step(change, Fetch(known, about.into(label, "build-ids", app)), _COPY)
     return [f"{path.removesuffix(_DELETED)} was replaced since it was mapped" for path in gone]
 
 

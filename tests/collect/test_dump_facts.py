@@ -1,3 +1,4 @@
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -112,7 +113,7 @@ def _look(query: Query[tuple[dumps.HeapFile, ...]]) -> tuple[dumps.HeapFile, ...
     ("content", "age", "whole"),
     [
         (HEAP, 10, True),
-        (HEAP, 0, False),
+        (HEAP, 0, True),
         (HEAP[:-1], 10, False),
         (HEAP.partition("MAPPED")[0], 10, False),
         (HEAP.partition("00400000")[0], 10, False),
@@ -124,7 +125,7 @@ def _look(query: Query[tuple[dumps.HeapFile, ...]]) -> tuple[dumps.HeapFile, ...
 def test_a_profile_that_is_still_being_written_is_not_whole(
     tmp_path: Path, content: str, age: int, *, whole: bool
 ) -> None:
-    path = tmp_path / "a'b\n.1.0.f.heap"
+    path = tmp_path / "a'b\n.9999999.0.f.heap"
     path.write_text(content)
     mtime = int(time.time()) - age
     name = dumps.parse_name(path.name)
@@ -136,6 +137,20 @@ def test_a_profile_that_is_still_being_written_is_not_whole(
     if whole:
         assert found.mapped == ("/srv/app/bin/shop", "/usr/lib/libz.so.1.2.13")
         assert found.exe == "/srv/app/bin/shop"
+
+
+@pytest.mark.parametrize("age", [0, 10])
+def test_a_profile_that_its_writer_has_open_is_not_whole(tmp_path: Path, age: int) -> None:
+    path = tmp_path / f"a.{os.getpid()}.0.f.heap"
+    name = dumps.Name("a", os.getpid(), 0, "final")
+    heap = dumps.HeapFile(str(path), name, len(HEAP), int(time.time()) - age)
+    with path.open("w") as file:
+        file.write(HEAP)
+        file.flush()
+        (still,) = _look(dumps.ends([heap]))
+    (closed,) = _look(dumps.ends([heap]))
+
+    assert (still.whole, closed.whole) == (False, True)
 
 
 def test_what_a_profile_says_cannot_be_taken_for_another(tmp_path: Path) -> None:
@@ -158,7 +173,11 @@ def test_many_profiles_are_looked_at_in_a_few_commands() -> None:
     name = dumps.Name("a", 1, 0, "final")
     query = dumps.ends([dumps.HeapFile(f"/d/{n}", name, 0, 0) for n in range(1001)])
 
-    assert [len(look.argv) - 4 for look in query.looks if isinstance(look, Run)] == [500, 500, 1]
+    assert [(len(look.argv) - 4) // 2 for look in query.looks if isinstance(look, Run)] == [
+        500,
+        500,
+        1,
+    ]
 
 
 def test_a_class_data_archive_is_no_program() -> None:

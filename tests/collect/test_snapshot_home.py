@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from memops.engine.collect import fetch_steps
+from memops.engine.collect import bring
 from memops.engine.probe import Reader
 from memops.errors import StepFailed
 from memops.model.action import Fetch, Run
@@ -88,14 +88,14 @@ def planned(
 def collect(session: Session, running: Running, store: Store, **params: Any) -> Any:
     steps, registered = planned(session, running, store, **params)
     fetches = [step.do for step in steps if isinstance(step.do, Fetch)]
-    fetch_steps(session, fetches, lambda _: None, store=store)
+    bring(session, fetches, store, lambda _: None)
     return registered
 
 
 def test_a_snapshot_brings_all_that_tells_the_memory(
     session: Session, running: Running, store: Store
 ) -> None:
-    running.dump(f"shop.web1.r1.{running.process.pid}.0.i0.heap", age=-5)
+    running.dump(f"shop.web1.r1.{running.process.pid}.0.i0.heap", running.text[:-9])
 
     steps, _ = planned(session, running, store)
     registered = collect(session, running, store)
@@ -110,10 +110,8 @@ def test_a_snapshot_brings_all_that_tells_the_memory(
 
 def test_nothing_is_collected_twice(session: Session, running: Running, store: Store) -> None:
     pid = running.process.pid
-    started = time.time()
-    running.dump(f"shop.{pid}.0.i0.heap", age=started - time.time())
-    running.dump(f"shop.{pid}.1.i1.heap", running.text[:-1])
-    time.sleep(2.1)
+    running.dump(f"shop.{pid}.0.i0.heap", age=0)
+    running.dump(f"shop.{pid}.1.i1.heap", running.text[:-1], age=0)
 
     first = collect(session, running, store, memory_files=False)
     again = collect(session, running, store, memory_files=False)
@@ -196,7 +194,7 @@ def test_what_vanished_is_told_and_the_rest_is_kept(
     gone.unlink()
 
     with pytest.raises(StepFailed, match=r"is gone \(1 of"):
-        fetch_steps(session, _fetches(steps), lambda _: None, store=store)
+        bring(session, _fetches(steps), store, lambda _: None)
 
     assert [each.name for each in store.artifacts(kind="heap")] == [f"shop.{pid}.1.i1.heap"]
     assert store.artifacts(kind="status")
@@ -211,7 +209,7 @@ def test_a_profile_that_became_a_link_is_not_followed(
     path.symlink_to("/etc/passwd")
 
     with pytest.raises(StepFailed, match="is a link, not a file"):
-        fetch_steps(session, _fetches(steps), lambda _: None, store=store)
+        bring(session, _fetches(steps), store, lambda _: None)
     assert store.artifacts() == ()
 
 
@@ -220,7 +218,7 @@ def test_a_binary_that_lies_about_its_build_id_is_refused(session: Session, stor
     fetch = Fetch(str(libc), f"elf/{'ab' * 20}")
 
     with pytest.raises(StepFailed, match="another build id"):
-        fetch_steps(session, [fetch], lambda _: None, store=store)
+        bring(session, [fetch], store, lambda _: None)
     assert store.elf("ab" * 20) is None
     assert not list((store.root / "incoming").iterdir())
 
@@ -230,7 +228,7 @@ def test_a_command_that_fails_is_told(session: Session, store: Store) -> None:
     fetch = Fetch(Run(("sh", "-c", "echo no such pid >&2; exit 3")), into)
 
     with pytest.raises(StepFailed, match="no such pid"):
-        fetch_steps(session, [fetch], lambda _: None, store=store)
+        bring(session, [fetch], store, lambda _: None)
 
 
 def test_killed_half_way_it_goes_on_where_it_stopped(
@@ -250,7 +248,7 @@ def test_killed_half_way_it_goes_on_where_it_stopped(
     lying = sum(each.stat().st_size for each in (store.root / "incoming").iterdir())
 
     events: list[Event] = []
-    fetch_steps(session, _fetches(steps), events.append, store=store)
+    bring(session, _fetches(steps), store, events.append)
 
     told = [event for event in events if isinstance(event, Progress)]
     total = 40 * len(running.text) * 201
@@ -267,7 +265,7 @@ def _collect_until_killed(tmp_path: Path, fetches: list[Fetch], after: int) -> N
 
     store = Store.open(tmp_path / "store")
     with connect(Host("web1", connection="local"), ConnectOptions()) as connection:
-        fetch_steps(connection.session(), fetches, sink, store=store)
+        bring(connection.session(), fetches, store, sink)
 
 
 def _fetches(steps: list[Step]) -> list[Fetch]:
