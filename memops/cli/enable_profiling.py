@@ -55,16 +55,17 @@ def command(**given: Any) -> int:  # fmt: skip
     """
     from memops.cli.play import run
     from memops.cli.wiring import AppChoice
-    from memops.recipes import kitchen
+    from memops.recipes.kitchen import kitchen
 
     choice, targets, outputs = (take(each, given) for each in (AppChoice, Targets, Outputs))
-    where = kitchen(given.pop("jemalloc_source"), given.pop("jemalloc_sha256"), given.pop("build"))
+    where = kitchen(given.pop("jemalloc_source") or "", given.pop("build"))
     variables = {
         "memops_sample": given.pop("sample"),
         "memops_interval": given.pop("interval"),
         "memops_malloc_options": given.pop("malloc_options"),
         "memops_frame_pointers": given.pop("frame_pointers"),
         "jemalloc": given.pop("jemalloc"),
+        "jemalloc_sha256": given.pop("jemalloc_sha256"),
         "serial": _waves(given.pop("serial")),
     }
     chosen = {name: value for name, value in variables.items() if value is not None}

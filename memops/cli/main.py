@@ -25,7 +25,7 @@ COMMANDS = {
     "rollback": ("memops.cli.rollback", "Undo what memops changed, byte for byte."),
     "play": ("memops.cli.play", "Run a playbook."),
     "schedule": ("memops.cli.schedule", "Collect regularly, by a timer on this machine."),
-    "inventory": ("memops.cli.inventory", "Show hosts, groups and variables."),
+    "inventory": ("memops.cli.inventory:inventory", "Show hosts, groups and variables."),
 }
 
 EXIT_STATUS = """\b
@@ -46,8 +46,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(COMMANDS[cmd_name][0])
-        command: click.Command = module.command
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name or "command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

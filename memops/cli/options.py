@@ -52,9 +52,9 @@ def _options(*options: Decorator) -> Decorator:
 
 
 inventory_option = click.option(
-    "-i", "--inventory", multiple=True, envvar="MEMOPS_INVENTORY", metavar="PATH|HOST,",
-    help="Inventory file, directory, script, or 'host1,host2,'; repeatable. "
-    "Default: ./inventories, ./inventory, then the user's.",
+    "-i", "--inventory", multiple=True, metavar="PATH|H1,H2,",
+    help="Inventory file, directory, program, or list of hosts; repeatable, later ones win. "
+    "[env: MEMOPS_INVENTORY; default: ./inventories, ./inventory, the user's]",
 )  # fmt: skip
 
 target_options = _options(

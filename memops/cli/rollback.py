@@ -10,7 +10,7 @@ from memops.cli.options import Outputs, Targets, output_options, take, target_op
 
 if TYPE_CHECKING:
     from memops.cli.wiring import World
-    from memops.engine.journal import Record
+    from memops.engine.journal import Place, Record
     from memops.model.event import Sink
 
 
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @output_options
 def command(**given: Any) -> int:
-    """Undo what memops changed on hosts: every file byte for byte, every process restarted on its
-    old settings, the journal removed. What was not collected is brought home first.
+    """Undo what memops changed on hosts.
+
+    Every file is put back byte for byte, every process restarted on its old settings, the journal
+    removed. Heap profiles that were not collected are brought home first.
 
     A file that somebody changed since stops the host with nothing undone, and says what differs.
     """
@@ -40,11 +42,11 @@ def command(**given: Any) -> int:
     names = here.select()
     with here.connections:
         found, errors = _find(here, names, given["run_id"], targets.forks)
-        open_hosts = [name for name in names if found.get(name)]
+        open_hosts = [name for name in names if name in found and found[name][1]]
         if open_hosts and not given["check"]:
-            runs = sum(len(found[name]) for name in open_hosts)
+            runs = sum(len(found[name][1]) for name in open_hosts)
             confirm(f"Roll back {runs} run(s) on {', '.join(open_hosts)}?", yes=given["yes"])
-        undone = each_host(open_hosts, lambda name: _host(here, name, found[name], sink, given),
+        undone = each_host(open_hosts, lambda name: _host(here, name, *found[name], sink, given),
                            targets.forks)  # fmt: skip
     errors |= undone
     if not open_hosts and not errors:
@@ -55,37 +57,45 @@ def command(**given: Any) -> int:
             sink(Note(name if not error.where.startswith(name) else "", str(error), "error"))
         bad = 0 if error is None else 1
         lost = bad if error is not None and error.exit_code == 4 else 0  # noqa: PLR2004 - Unreachable
-        rolled = len(found.get(name, ())) if error is None and not given["check"] else 0
+        rolled = len(found[name][1]) if error is None and not given["check"] else 0
         sink(HostEnded(name, ok=1 - bad, unreachable=lost, failed=bad - lost, rolledback=rolled))
     code = max((error.exit_code for error in errors.values()), default=0)
     finish(
-        sink, exit_code=code, rolled_back={n: [r.header.run for r in found[n]] for n in open_hosts}
+        sink,
+        exit_code=code,
+        rolled_back={n: [r.header.run for r in found[n][1]] for n in open_hosts},
     )
     return code
 
 
 def _find(
     here: World, names: tuple[str, ...], run: str | None, forks: int
-) -> tuple[dict[str, tuple[Record, ...]], dict[str, Any]]:
+) -> tuple[dict[str, tuple[Place, tuple[Record, ...]]], dict[str, Any]]:
     """The runs of each host that are to be undone, newest first, and the hosts' errors."""
     from memops.engine.fleet import each_host
     from memops.engine.rollback import open_runs
 
-    found: dict[str, tuple[Record, ...]] = {}
+    found: dict[str, tuple[Place, tuple[Record, ...]]] = {}
 
     def look(name: str) -> None:
         host = here.host(name)
         session = here.connections.to(host).session(here.acting(host))
-        _, records = open_runs(session)
-        found[name] = tuple(
-            record for record in reversed(records) if run in (None, record.header.run)
+        place, records = open_runs(session)
+        found[name] = (
+            place,
+            tuple(record for record in reversed(records) if run in (None, record.header.run)),
         )
 
     return found, each_host(names, look, forks)
 
 
 def _host(
-    here: World, name: str, records: tuple[Record, ...], sink: Sink, given: dict[str, Any]
+    here: World,
+    name: str,
+    place: Place,
+    records: tuple[Record, ...],
+    sink: Sink,
+    given: dict[str, Any],
 ) -> None:
     from memops.cli.wiring import collect_before_undo
     from memops.engine.identity import header
@@ -97,7 +107,7 @@ def _host(
         collect_before_undo(here, name, records, sink)
     for record in records:
         roll_back(
-            connection, become, record, header(record.header.run, "rollback", name), sink,
+            connection, become, place, record, header(record.header.run, "rollback", name), sink,
             force=given["force"], check=given["check"],
         )  # fmt: skip
     _tell(name, records, sink, check=given["check"])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from memops.model.event import HostEnded, Sink
     from memops.model.host import Become, Host
     from memops.playbook.play import Play
-    from memops.recipes import Kitchen
+    from memops.recipes.kitchen import Kitchen
     from memops.secret import Secret
     from memops.store import Store
 
@@ -103,11 +103,12 @@ class World:
     def apps(self, name: str, choice: AppChoice) -> Mapping[str, App]:
         """The apps of the host *name* that *choice* leaves."""
         from memops.inventory.apps import parse_apps
+        from memops.playbook.template import render_value
 
         described = choice.described()
         if described is not None:
             return {described.name: described}
-        apps = parse_apps(self.inventory.vars(name))
+        apps = parse_apps(self.inventory.vars(name), render_value)
         if choice.app is None:
             return apps
         if choice.app not in apps:
@@ -121,14 +122,16 @@ class World:
 
 def world(targets: Targets) -> World:
     """The world that *targets* describe; nothing is connected yet."""
-    from memops import inventory as inventories
+    from memops.cli.inventory import default_sources
     from memops.engine.connections import Connections
+    from memops.inventory.extra import parse_extra
+    from memops.inventory.inventory import load
     from memops.transport.open import connect
 
-    extra = extra_vars(targets.extra_vars)
+    extra = parse_extra(targets.extra_vars)
     options = connect_options(targets)
     return World(
-        inventories.load(inventory_sources(targets.inventory), extra=extra),
+        load(targets.inventory or default_sources(), extra=extra),
         targets,
         Connections(lambda host: connect(host, options)),
         _password() if targets.ask_become_pass else None,
@@ -148,45 +151,6 @@ def connect_options(targets: Targets) -> Any:
         known_hosts=(Path(known),) if known else (),
         ssh_config=Path(config) if config else None,
     )
-
-
-def inventory_sources(given: Sequence[str]) -> tuple[str, ...]:
-    """The inventories to read: those given, else the project's, else the user's."""
-    if given:
-        return tuple(given)
-    from platformdirs import user_config_path
-
-    places = (Path("inventories"), Path("inventory"), user_config_path("memops") / "inventory")
-    for place in places:
-        if place.exists():
-            return (str(place),)
-    raise UsageError(
-        "inventory", "none given, and none of " + ", ".join(map(str, places)) + " is there",
-        "give -i FILE, or -i 'host1,host2,'",
-    )  # fmt: skip
-
-
-def extra_vars(given: Sequence[str]) -> dict[str, Any]:
-    """The variables of ``-e``: ``k=v`` pairs, JSON or YAML, or a file of it after ``@``."""
-    import shlex
-
-    from memops import yaml
-
-    found: dict[str, Any] = {}
-    for text in given:
-        if text.startswith("@"):
-            value = yaml.load(Path(text[1:]))
-        elif text.lstrip().startswith("{"):
-            value = yaml.parse(text, "-e")
-        else:
-            pairs = [pair.partition("=") for pair in shlex.split(text)]
-            if not all(comma for _, comma, _ in pairs):
-                raise UsageError("-e", f"{text!r} is not k=v", "write -e key=value, JSON or @FILE")
-            value = {key: each for key, _, each in pairs}
-        if not isinstance(value, dict):
-            raise UsageError("-e", f"{text!r:.60} holds no variables", "write -e key=value")
-        found.update(value)
-    return found
 
 
 def run_playbook(
@@ -229,9 +193,10 @@ def _fleet(
     from memops import recipes
     from memops.engine.apply import Hands
     from memops.engine.bind import Binder
-    from memops.engine.collect import bring
+    from memops.engine.collect import fetch_steps
     from memops.engine.options import Fleet
     from memops.playbook.template import render_value
+    from memops.recipes.kitchen import kitchen as default_kitchen
 
     @cache
     def apps(name: str) -> Mapping[str, App]:
@@ -242,7 +207,7 @@ def _fleet(
         return {**found, "app_names": list(apps(name))}
 
     def make(recipe: Any, session: Any, to: Sink) -> Any:
-        return recipes.make(recipe, session, kitchen or recipes.Kitchen(), to)
+        return recipes.make(recipe, session, kitchen or default_kitchen(), to)
 
     return Fleet(
         select=lambda pattern: given.select(str(render_value(pattern, extra))),
@@ -251,7 +216,9 @@ def _fleet(
         apps=apps,
         connections=given.connections,
         tasks=Binder("", store),
-        hands=Hands(make, lambda session, fetches, to: bring(session, fetches, store, to)),
+        hands=Hands(
+            make, lambda session, fetches, to: fetch_steps(session, fetches, to, store=store)
+        ),
         sink=sink,
         extra=extra,
     )
@@ -262,7 +229,7 @@ def collect_before_undo(here: World, name: str, records: Sequence[Record], sink:
     from memops.engine import journal
     from memops.engine.apply import Applier, Hands
     from memops.engine.bind import Binder
-    from memops.engine.collect import bring
+    from memops.engine.collect import fetch_steps
     from memops.engine.journal import Journal
     from memops.engine.probe import Reader, Remembering
     from memops.store import Store
@@ -274,7 +241,9 @@ def collect_before_undo(here: World, name: str, records: Sequence[Record], sink:
     session = here.connections.to(host).session(here.acting(host))
     place = Reader(session)(journal.place())
     with Store.open() as store:
-        hands = Hands(_no_recipes, lambda to, fetches, out: bring(to, fetches, store, out))
+        hands = Hands(
+            _no_recipes, lambda to, fetches, out: fetch_steps(to, fetches, out, store=store)
+        )
         applier = Applier(
             Remembering(session), Journal(session, place, records[0].header), hands, sink
         )

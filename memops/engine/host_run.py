@@ -86,7 +86,9 @@ class HostRun:
         name, began = f"rollback {self.options.run}", time.monotonic()
         try:
             connection = self.fleet.connections.to(self.host)
-            roll_back(connection, become, journal.record(), journal.header, self.fleet.sink)
+            roll_back(
+                connection, become, journal.place, journal.record(), journal.header, self.fleet.sink
+            )
         except MemopsError as error:
             self.fleet.sink(TaskEnded(self.host.name, name, "failed", str(error)))
             remedy = f"memops rollback --hosts {self.host.name} --run {self.options.run}"
@@ -206,8 +208,8 @@ class HostRun:
         if wanted is False:
             return None
         base = self.host.become or Become()
-        user = use.become_user or play.become_user
-        return replace(base, user=user) if user else base
+        user = use.become_user or play.become_user or base.user
+        return None if user == self.host.user else replace(base, user=user)
 
     def _applier(self, become: Become | None) -> Applier:
         if become not in self.appliers:

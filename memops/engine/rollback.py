@@ -39,6 +39,7 @@ def open_runs(session: Session) -> tuple[Place, tuple[Record, ...]]:
 def roll_back(
     connection: Connection,
     become: Become | None,
+    place: Place,
     record: Record,
     holder: Header,
     sink: Sink,
@@ -52,8 +53,6 @@ def roll_back(
     Repeating it after an interruption goes on where it stopped, because each undo is compared
     with the host first.
     """
-    plain = connection.session(become)
-    place = Reader(plain)(journals.place())
     directory = place.run_dir(record.header.run)
     session = Remembering(connection.session(become, run_dir=directory))
     name = f"rollback {record.header.run}"

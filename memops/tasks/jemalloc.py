@@ -15,7 +15,7 @@ from memops.model.step import Change, Step
 from memops.tasks.entries import ensure, ensure_parents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator, Mapping
 
     from memops.facts.os import Platform
     from memops.model.step import Probe
@@ -28,36 +28,42 @@ PINS = {"5.3.0": "2db82d1e7119df3e71b7640219b6dfe84789bc0537983c3b7ac4f7189aecfe
 
 _ROOM = 4 << 20  # bytes: the library is 0.9 MB, and lies there twice while it is renamed
 _OLDEST = "2.17"
-_ROOT_OWNED = Dir(0o755, "root", "root")
+_PATHS = (facts.library_path, facts.manifest_path)
 
 
 def jemalloc(
-    probe: Probe, *, version: str = VERSION, sha256: str = "", malloc_conf: str = ""
+    probe: Probe,
+    *,
+    version: str = VERSION,
+    sha256: str = "",
+    malloc_conf: str = "",
+    prefix: str = facts.PREFIX,
 ) -> Iterator[Step]:
-    """The library of *version* is installed, verified, and accepts *malloc_conf*.
+    """The library of *version* is installed below *prefix*, verified, and accepts *malloc_conf*.
 
     *sha256* is the pin of the release's tarball, needed where memops does not know the version.
     *version* ``distro`` links the distribution's own library instead. Raises `UsageError` for a
     version without a pin, `HostError` for a host that cannot have the library.
     """
-    path = facts.library_path(version, VARIANT)
-    if version != "distro":
-        sha256 = _pin(version, sha256)
+    pin = "" if version == "distro" else _pin(version, sha256)
+    path, manifest = (where(version, VARIANT, prefix) for where in _PATHS)
     probe.prefetch(
-        platform(path), entry(path, digest=True), facts.manifest(version), facts.library(path),
+        platform(path), entry(path, digest=True), facts.library(path), facts.manifest(manifest),
         facts.distro(), *([facts.complaint(path, malloc_conf)] if malloc_conf else []),
     )  # fmt: skip
     host = probe(platform(path))
     if version == "distro":
         wanted: tuple[tuple[str, File | Link], ...] = ((path, _distro(probe)),)
+        installed = _linked(probe, path)
     else:
         _refuse(host)
-        wanted = _files(host, version, sha256)
-    if _installed(probe, path, version, sha256):
+        wanted = _files(host, version, pin, prefix)
+        installed = _installed(probe, host, wanted, pin)
+    if installed:
         _refuse_options(probe, path, malloc_conf)
         return
     _refuse_room(host)
-    yield from ensure_parents(probe, path, _ROOT_OWNED)
+    yield from ensure_parents(probe, path, Dir(0o755, *_owner(host)))
     for place, what in wanted:
         yield from (_readable(step, what) for step in ensure(probe, place, what))
     yield _verified(path, malloc_conf)
@@ -98,30 +104,33 @@ def _refuse(host: Platform) -> None:
 
 def _refuse_room(host: Platform) -> None:
     if host.read_only:
-        raise HostError(host.place, "it is mounted read-only", "remount it, or leave the host out")
-    if host.euid != 0 or not host.writable:
-        raise HostError(host.place, "only root may write there", "say --become")
+        raise HostError(host.place, "it is mounted read-only", "remount it, or name another prefix")
+    if not host.writable:
+        raise HostError(host.place, "only another user may write there", "say --become")
     if host.free < _ROOM:
         raise HostError(
             host.place, f"{host.free >> 10} KiB are free, 4 MiB are needed", "make room"
         )
 
 
-def _files(host: Platform, version: str, sha256: str) -> tuple[tuple[str, File], ...]:
+def _owner(host: Platform) -> tuple[str, str] | tuple[None, None]:
+    """Root owns what root installs; anybody else can only own it themselves."""
+    return ("root", "root") if host.euid == 0 else (None, None)
+
+
+def _files(
+    host: Platform, version: str, sha256: str, prefix: str
+) -> tuple[tuple[str, File], tuple[str, File]]:
     params = (
         ("version", version), ("variant", VARIANT), ("sha256", sha256), ("arch", host.arch),
         ("libc_version", host.libc_version), ("page_size", str(host.page_size)),
         ("compiler", "yes" if host.compiler else "no"),
     )  # fmt: skip
+    library, manifest = (where(version, VARIANT, prefix) for where in _PATHS)
+    owner = _owner(host)
     return (
-        (
-            facts.library_path(version, VARIANT),
-            File(Recipe("jemalloc", params), 0o755, "root", "root"),
-        ),
-        (
-            facts.manifest_path(version, VARIANT),
-            File(Recipe("jemalloc-manifest", params), 0o644, "root", "root"),
-        ),
+        (library, File(Recipe("jemalloc", params), 0o755, *owner)),
+        (manifest, File(Recipe("jemalloc-manifest", params), 0o644, *owner)),
     )
 
 
@@ -149,20 +158,26 @@ def _distro(probe: Probe) -> Link:
     return Link(found.path)
 
 
-def _installed(probe: Probe, path: str, version: str, sha256: str) -> bool:
+def _linked(probe: Probe, path: str) -> bool:
+    """Whether the distribution's library is linked there already."""
+    now = probe(entry(path, digest=True))
+    return now is not None and now.kind == "link" and now.target == _distro(probe).target
+
+
+def _installed(
+    probe: Probe, host: Platform, wanted: tuple[tuple[str, File], tuple[str, File]], pin: str
+) -> bool:
     """Whether the very library is there: by its digest in the manifest, and by its own word."""
-    now, loaded = probe(entry(path, digest=True)), probe(facts.library(path))
-    if now is None or loaded is None:
+    (path, file), (manifest, _) = wanted
+    now, said = probe(entry(path, digest=True)), probe(facts.manifest(manifest))
+    if now is None or said is None or (said.sha256, said.source_sha256) != (now.sha256, pin):
         return False
-    if version == "distro":
-        return now.kind == "link" and now.target == _distro(probe).target
-    said = probe(facts.manifest(version))
-    if said is None or (said.version, said.source_sha256) != (version, sha256):
+    if now.mode != file.mode or now.uid != host.euid:
         return False
-    if now.sha256 != said.sha256 or now.mode != 0o755 or now.uid != 0:  # noqa: PLR2004
-        return False
-    if loaded.refusal:
-        raise HostError(path, loaded.refusal, "roll it back and build it on the host itself")
+    loaded = probe(facts.library(path))
+    if loaded is None or loaded.refusal:
+        why = loaded.refusal if loaded else "it vanished"
+        raise HostError(path, why, "roll it back and build it on the host itself")
     return True
 
 
