@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 Unwinder = Literal["libgcc", "libunwind", "frameptr", "gcc", "none"]
 
-ROOT = "/opt/memops"
+PREFIX = "/opt/memops"
+"""The directory on a host below which memops installs, unless the operator says another."""
 
 # Arguments: the library, or nothing for the distribution's own.
 SCRIPT = r"""
@@ -122,15 +123,17 @@ class Manifest:
     sha256: str
 
 
-def library_path(version: str, variant: str = "libgcc") -> str:
+def library_path(version: str, variant: str = "libgcc", prefix: str = PREFIX) -> str:
     """Where the library of *version* is installed; *version* ``distro`` is the distribution's."""
     name = "distro" if version == "distro" else f"{version}-{variant}"
-    return f"{ROOT}/jemalloc-{name}/lib/libjemalloc.so.2"
+    return f"{prefix}/jemalloc-{name}/lib/libjemalloc.so.2"
 
 
-def manifest_path(version: str, variant: str = "libgcc") -> str:
+def manifest_path(version: str, variant: str = "libgcc", prefix: str = PREFIX) -> str:
     """Where the manifest of that library is."""
-    return library_path(version, variant).removesuffix("lib/libjemalloc.so.2") + "build.json"
+    return (
+        f"{library_path(version, variant, prefix).removesuffix('/lib/libjemalloc.so.2')}/build.json"
+    )
 
 
 def library(path: str) -> Query[Library | None]:
@@ -149,9 +152,9 @@ def complaint(path: str, malloc_conf: str) -> Query[str]:
     return Query((look,), lambda outputs: _complaint(outputs[0]))
 
 
-def manifest(version: str, variant: str = "libgcc") -> Query[Manifest | None]:
-    """The manifest of the installed library, or None where there is none that can be read."""
-    looks = content(manifest_path(version, variant))
+def manifest(path: str) -> Query[Manifest | None]:
+    """The manifest *path*, or None where there is none that can be read."""
+    looks = content(path)
     return Query(looks.looks, lambda outputs: parse_manifest(looks.parse(outputs)))
 
 

@@ -38,12 +38,13 @@ def jemalloc(
     sha256: str = "",
     malloc_conf: str = "",
     prefix: str = facts.PREFIX,
-) -> Iterator[Step]:
+) -> Generator[Step, None, Mapping[str, object]]:
     """The library of *version* is installed below *prefix*, verified, and accepts *malloc_conf*.
 
     *sha256* is the pin of the release's tarball, needed where memops does not know the version.
     *version* ``distro`` links the distribution's own library instead. Raises `UsageError` for a
-    version without a pin, `HostError` for a host that cannot have the library.
+    version without a pin, `HostError` for a host that cannot have the library. Registers its
+    ``path``.
     """
     pin = "" if version == "distro" else _pin(version, sha256)
     path, manifest = (where(version, VARIANT, prefix) for where in _PATHS)
@@ -61,12 +62,13 @@ def jemalloc(
         installed = _installed(probe, host, wanted, pin)
     if installed:
         _refuse_options(probe, path, malloc_conf)
-        return
+        return {"path": path}
     _refuse_room(host)
     yield from ensure_parents(probe, path, Dir(0o755, *_owner(host)))
     for place, what in wanted:
         yield from (_readable(step, what) for step in ensure(probe, place, what))
     yield _verified(path, malloc_conf)
+    return {"path": path}
 
 
 def _pin(version: str, sha256: str) -> str:
