@@ -14,10 +14,14 @@ from tests.lab import base, fleet, world
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    run = verbs.add_parser("run", help="run a command with the hosts up; nothing of them stays behind")
+    run = verbs.add_parser(
+        "run", help="run a command with the hosts up; nothing of them stays behind"
+    )
     shell = verbs.add_parser("shell", help="the same, with your shell")
     for verb in (run, shell):
-        verb.add_argument("--hosts", default=",".join(fleet.FLEET), help="names of the default fleet")
+        verb.add_argument(
+            "--hosts", default=",".join(fleet.FLEET), help="names of the default fleet"
+        )
     run.add_argument("command", nargs="+", metavar="CMD")
     verbs.add_parser("build", help="build the cached base roots now")
     verbs.add_parser("clean", help="remove the cached base roots")

@@ -71,10 +71,16 @@ class Lab:
         if self.world is None:
             raise LookupError("plain sshd processes cannot be started on demand in this lab")
         taken = {p.name for p in (self.home / "hosts").iterdir()}
-        chosen = name or next(n for i in itertools.count(1) if (n := f"spare-{os.getpid()}-{i}") not in taken)
+        chosen = name or next(
+            n for i in itertools.count(1) if (n := f"spare-{os.getpid()}-{i}") not in taken
+        )
         host = boot.start(self.world, chosen, boot.Spec(**spec))
         if wait:
-            host.wait_ready()
+            try:
+                host.wait_ready()
+            except TimeoutError:
+                boot.remove(host)
+                raise
         fleet.introduce(self.home, [host])
         return host
 

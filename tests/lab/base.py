@@ -54,16 +54,17 @@ def systemd_base() -> str:
     if os.environ.get("MEMOPS_LAB_BASE"):
         return _machine_layer(os.environ["MEMOPS_LAB_BASE"])
     recipe = SYSTEMD_PACKAGES + codename() + (HERE / "systemd-base.sh").read_text()
-    return str(_cached("systemd", recipe, _build_systemd, "about a minute: mmdebstrap"))
+    return str(cached("systemd", recipe, _build_systemd, "about a minute: mmdebstrap"))
 
 
 def lean_base() -> str:
     """The lower directory of a lean host: busybox, dropbear and the libraries dropbear needs."""
     recipe = ",".join(LEAN_PACKAGES) + codename() + (HERE / "lean-base.sh").read_text()
-    return str(_cached("lean", recipe, _build_lean, "a few seconds"))
+    return str(cached("lean", recipe, _build_lean, "a few seconds"))
 
 
-def _cached(name: str, recipe: str, build: Callable[[Path], None], cost: str) -> Path:
+def cached(name: str, recipe: str, build: Callable[[Path], None], cost: str) -> Path:
+    """The directory that *build* makes, once for every *recipe*; *cost* is told to who waits for it."""
     digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
     home = cache()
     home.mkdir(parents=True, exist_ok=True)
@@ -98,7 +99,11 @@ def _sources() -> list[Path]:
     places += sorted(Path("/etc/apt/sources.list.d").glob("*.list"))
     places += sorted(Path("/etc/apt/sources.list.d").glob("*.sources"))
     name = codename()
-    return [p for p in places if p.is_file() and re.search(rf"^(deb |Suites:).*\b{name}\b", p.read_text(), re.M)]
+    return [
+        p
+        for p in places
+        if p.is_file() and re.search(rf"^(deb |Suites:).*\b{name}\b", p.read_text(), re.M)
+    ]
 
 
 def _apt_options() -> str:
@@ -117,7 +122,9 @@ def _build_systemd(root: Path) -> None:
     command += [codename(), str(root), *map(str, _sources())]
     log = root.parent / "log"
     with log.open("wb") as out:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False
+        )
     if done.returncode:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise RuntimeError(f"mmdebstrap failed ({done.returncode}); its last lines:\n{tail}")
@@ -154,7 +161,18 @@ def _machine_layer(base: str) -> str:
             'mount -t proc proc "$2/root/proc"; mount -t tmpfs tmpfs "$2/root/tmp"\n'
             'mount -t tmpfs tmpfs "$2/root/run"; chroot "$2/root" /bin/sh -s\n'
         )
-        argv = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", script, "sh", base, work]
+        argv = [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-ec",
+            script,
+            "sh",
+            base,
+            work,
+        ]
         sh(*argv, stdin=(HERE / "systemd-base.sh").read_text())
         (work / "upper").chmod(0o755)
         (work / "upper").rename(layer)

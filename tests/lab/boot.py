@@ -46,7 +46,9 @@ def start(world: World, name: str, spec: Spec) -> LabHost:
     _connect(world, name, number)
     _seed(host, spec)
     (home / "host.json").write_text(json.dumps({"address": host.address, "kind": spec.kind}))
-    (home / "spec.json").write_text(json.dumps({"kind": spec.kind, "disk": spec.disk, "jdk": spec.jdk}))
+    (home / "spec.json").write_text(
+        json.dumps({"kind": spec.kind, "disk": spec.disk, "jdk": spec.jdk})
+    )
     power_on(host)
     return host
 
@@ -68,7 +70,12 @@ def power_on(host: LabHost) -> None:
     argv += ["sh", str(HERE / f"{host.kind}-host.sh")]
     with (host.home / "console").open("ab") as console:
         process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=console, stderr=console, env=env, start_new_session=True
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=console,
+            env=env,
+            start_new_session=True,
         )
     (host.home / "pid").write_text(str(process.pid))
     process.returncode = 0  # its end is seen through its cgroup, and buried with the world
@@ -90,7 +97,9 @@ def _number(world: World) -> int:
 def _connect(world: World, name: str, number: int) -> None:
     sh("ip", "netns", "add", name)
     wire = f"h{number}"
-    outer = f"link add {wire} type veth peer name eth0 netns {name}\nlink set {wire} master br0 up\n"
+    # One hardware address per number: who reuses a number must not wait for stale neighbour entries.
+    peer = f"name eth0 address 02:00:00:00:00:{number:02x} netns {name}"
+    outer = f"link add {wire} type veth peer {peer}\nlink set {wire} master br0 up\n"
     sh("ip", "-n", "lab", "-batch", "-", stdin=outer)
     inner = f"link set lo up\nlink set eth0 up\naddr add {world.address(number)}/24 dev eth0\n"
     inner += f"route add default via {world.address(1)}\n"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fcntl
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
-from tests.lab import boot
+from tests.lab import boot, shop
 from tests.lab.world import World, sh
 
 if TYPE_CHECKING:
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
     from tests.lab.host import LabHost
 
-FLEET = {"shop-1": "systemd", "shop-2": "systemd", "shop-3": "systemd", "edge-1": "lean"}
+# The canary runs the shop as a unit, its sibling under appctl; one is always the C program.
+FLEET = ("shop-1", "shop-2", "shop-3", "edge-1")
 
 # The usual sntrup761 key exchange costs 115 ms of CPU on each side of every connection.
 SSH_DEFAULTS = """
@@ -44,13 +46,84 @@ def raise_fleet(world: World, names: Sequence[str]) -> list[LabHost]:
     for host in hosts:
         host.wait_ready()
     introduce(world.home, hosts)
+    (world.home / "inventory.yml").write_text(inventory_text(world.home, hosts))
+    for host in hosts:
+        if control_of(host.name) == "script":
+            start_by_script(world.home, host)
     return hosts
 
 
 def _spec(name: str) -> boot.Spec:
-    if FLEET[name] == "lean":
-        return boot.Spec(kind="lean", jdk=False)
-    return boot.Spec()
+    match name:
+        case "shop-1":
+            return shop.spec(shop.best_language(), "unit")
+        case "shop-2":
+            return shop.spec(shop.best_language(), "script")
+        case "shop-3":
+            return shop.spec("c", "unit")
+        case "edge-1":
+            return boot.Spec(kind="lean")
+    raise SystemExit(f"lab: no host {name} in the default fleet; there are {', '.join(FLEET)}")
+
+
+def control_of(name: str) -> shop.Control:
+    """How the shop is started and stopped on a host of the default fleet."""
+    return "script" if name == "shop-2" else "unit"
+
+
+def start_by_script(home: Path, host: LabHost) -> None:
+    """Start the shop as an operator does: over ssh, so that it belongs to the host's own sessions."""
+    sh(
+        "ssh",
+        "-F",
+        home / "ssh_config",
+        "-n",
+        "-l",
+        "root",
+        host.name,
+        "/srv/shop/bin/appctl start",
+    )
+
+
+def inventory_text(home: Path, hosts: Sequence[LabHost]) -> str:
+    """The default fleet as an inventory; JSON is YAML, but people read this one."""
+    present = {host.name: host for host in hosts}
+    lines = [
+        "all:",
+        "  vars:",
+        f"    ansible_ssh_private_key_file: {home}/client",
+        "  children:",
+        "    prod:",
+        "      vars:",
+        "        ansible_user: deploy",
+        "        ansible_become: true",
+        "        memops_sample: 64KiB    # many samples from a short run",
+        "        memops_interval: 32MiB  # a dump every few seconds at the shop's rate",
+        "      children:",
+        "        prod-canary:",
+        "          hosts:",
+        *_entries(present, ["shop-1"], " " * 12),
+        "      hosts:",
+        *_entries(present, ["shop-2", "shop-3"], " " * 8),
+        "    edge:",
+        "      vars:",
+        "        ansible_user: root",
+        "      hosts:",
+        *_entries(present, ["edge-1"], " " * 8),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _entries(present: dict[str, LabHost], names: Sequence[str], indent: str) -> list[str]:
+    lines: list[str] = []
+    for name in names:
+        if name in present:
+            lines += [f"{indent}{name}:", f"{indent}  ansible_host: {present[name].address}"]
+            if name.startswith("shop"):
+                app = shop.description(control_of(name))
+                lines += [f"{indent}  memops_apps:", f"{indent}    shop:"]
+                lines += [f"{indent}      {key}: {_flow(value)}" for key, value in app.items()]
+    return lines
 
 
 def introduce(home: Path, hosts: Sequence[LabHost]) -> None:
@@ -76,5 +149,12 @@ def forget(home: Path, host: LabHost) -> None:
         names = (home / "ssh_config").read_text().replace(entry, "")
         (home / "ssh_config").write_text(names)
         lines = (home / "known_hosts").read_text().splitlines(keepends=True)
-        kept = [x for x in lines if x.split()[0] not in {host.address, f"[{host.address}]:{host.port}"}]
+        kept = [
+            x for x in lines if x.split()[0] not in {host.address, f"[{host.address}]:{host.port}"}
+        ]
         (home / "known_hosts").write_text("".join(kept))
+
+
+def _flow(value: Any) -> str:
+    """A value on one line: JSON is YAML, and plain words need no quotes."""
+    return value if isinstance(value, str) else json.dumps(value)

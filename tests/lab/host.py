@@ -67,18 +67,26 @@ class LabHost:
     ) -> Done:
         """Run a program as root in the host's namespaces, without ssh; CalledProcessError if it fails."""
         if self.kind == "sshd":
-            return subprocess.run(argv, input=stdin, capture_output=True, check=check, timeout=timeout)
+            return subprocess.run(
+                argv, input=stdin, capture_output=True, check=check, timeout=timeout
+            )
         path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         enter = ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "-C"]
         clean = ["env", "-i", path, "HOME=/root", "LANG=C.UTF-8"]
-        command = [*enter, *clean, *argv] if self.kind == "systemd" else [*enter[:-1], *clean, *argv]
-        return subprocess.run(command, input=stdin, capture_output=True, check=check, timeout=timeout)
+        command = (
+            [*enter, *clean, *argv] if self.kind == "systemd" else [*enter[:-1], *clean, *argv]
+        )
+        return subprocess.run(
+            command, input=stdin, capture_output=True, check=check, timeout=timeout
+        )
 
     def sh(self, script: str, *, check: bool = True, timeout: float = 60) -> str:
         """Run a shell script as root on the host; its output."""
         done = self.exec(["/bin/sh", "-c", script], check=False, timeout=timeout)
         if check and done.returncode:
-            raise RuntimeError(f"{self.name}: {script}: rc {done.returncode}: {done.stderr.decode()}")
+            raise RuntimeError(
+                f"{self.name}: {script}: rc {done.returncode}: {done.stderr.decode()}"
+            )
         return done.stdout.decode()
 
     def listing(self, paths: Sequence[str] = ("/etc", "/opt")) -> dict[str, Entry]:

@@ -92,7 +92,9 @@ def sh(*argv: str | Path, stdin: str | None = None) -> str:
         [str(a) for a in argv], input=stdin, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, argv))}: {done.stderr.strip() or done.stdout.strip()}")
+        raise RuntimeError(
+            f"{' '.join(map(str, argv))}: {done.stderr.strip() or done.stdout.strip()}"
+        )
     return done.stdout
 
 
@@ -108,7 +110,17 @@ def run_in_world(inner: Sequence[str]) -> int:
     reaper = subprocess.Popen(["sh", "-c", REAPER], stdin=reading, env=env, start_new_session=True)
     os.close(reading)
     world = subprocess.Popen(
-        ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--ipc", "--uts", "--fork"]
+        [
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "unshare",
+            "--mount",
+            "--pid",
+            "--ipc",
+            "--uts",
+            "--fork",
+        ]
         + ["--kill-child=KILL", "--mount-proc", "--propagation", "private", *inner],
         env=env | {"LAB_ALIVE": str(writing)},
         pass_fds=(writing,),
@@ -139,7 +151,10 @@ def raise_inotify() -> str:
     try:
         INOTIFY.write_text(str(INOTIFY_WANTED))
     except OSError as error:
-        print(f"lab: {INOTIFY} stays at {before} ({error.strerror}): about 20 hosts at most", file=sys.stderr)
+        print(
+            f"lab: {INOTIFY} stays at {before} ({error.strerror}): about 20 hosts at most",
+            file=sys.stderr,
+        )
         return ""
     return before
 
