@@ -31,8 +31,7 @@ _REFUSALS = (
     (r"a password is required|a terminal is required|Authentication required", _NO_PASSWORD, _ASK),
     (r"is not in the sudoers file|is not allowed to (execute|run sudo)|Operation not permitted",
      "{login} may not become {user} with {method}", "ask for the right, or choose another user"),
-    (r"incorrect password|Authentication failure|Authentication failed|Sorry, try again"
-     r"|Permission denied|incorrect authentication",
+    (r"incorrect password|Authentication fail|Sorry, try again|Permission denied|incorrect auth",
      _WRONG, "give the right one with --ask-become-pass"),
     (r"unknown user|does not exist|no passwd entry|unknown login",
      "there is no user {user} on this host", "check the become user"),

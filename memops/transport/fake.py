@@ -1,4 +1,4 @@
-"""A host that is nothing but values, for testing playbooks: no shell, no network, no clock.
+r"""A host that is nothing but values, for testing playbooks: no shell, no network, no clock.
 
 >>> host = FakeHost("web1", {"/etc/app.conf": FakeEntry(b"old\n")})
 >>> session = host.connection().session()
@@ -12,13 +12,26 @@ import hashlib
 import os
 import posixpath
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from memops.errors import StepFailed
 from memops.model.action import (
-    Dir, Fetch, File, Glob, Link, Local, Output, Put, Read, Recipe, Remove, Run, Saved, Stat,
+    Dir,
+    Fetch,
+    File,
+    Glob,
+    Link,
+    Local,
+    Output,
+    Put,
+    Read,
+    Recipe,
+    Remove,
+    Run,
+    Saved,
+    Stat,
 )  # fmt: skip
 from memops.model.entry import Entry, format_stat
 
@@ -115,16 +128,20 @@ class FakeSession:
 
     @property
     def host(self) -> str:
+        """The host's name in the inventory."""
         return self._fake.name
 
     @property
     def run_dir(self) -> str | None:
+        """Where saved bytes lie on the host."""
         return self._run_dir
 
     def look(self, looks: Sequence[Look]) -> tuple[Output, ...]:
+        """Make all looks; one output each, in order."""
         return tuple(self._look(look) for look in looks)
 
     def act(self, actions: Sequence[Action]) -> tuple[Output, ...]:
+        """Do actions in order until one fails."""
         outputs: list[Output] = []
         for action in actions:
             self._fake.log.append(action)
@@ -134,11 +151,13 @@ class FakeSession:
         return tuple(outputs)
 
     def save(self, path: str, sha256: str) -> Action:
+        """The action that keeps a file as it is now."""
         if self._run_dir is None:
             raise StepFailed(self.host, f"{path} cannot be kept: the run has no directory here")
         return Run(("sh", "-c", "", "memops-save", path, self._run_dir, sha256))
 
     def stream(self, look: Look, progress: Callable[[int], None] | None = None) -> Iterator[bytes]:
+        """The standard output of one look, as it comes."""
         output = self._look(look)
         if output.stdout:
             yield output.stdout
@@ -152,6 +171,7 @@ class FakeSession:
         files: Iterable[tuple[str | Run, Path]],
         progress: Callable[[int], None] | None = None,
     ) -> tuple[Output, ...]:
+        """Bring files home, one output each."""
         outputs, total = [], 0
         for source, into in files:
             outputs.append(self._fetch(source, into))
@@ -245,6 +265,7 @@ class FakeConnection:
         self._fake = fake
 
     def session(self, become: Become | None = None, *, run_dir: str | None = None) -> FakeSession:
+        """The session as that user."""
         return FakeSession(self._fake, run_dir, become)
 
     def close(self) -> None:

@@ -16,9 +16,12 @@ import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from memops.errors import Unreachable
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _MARKERS = ("@cert-authority", "@revoked")
 

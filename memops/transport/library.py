@@ -47,7 +47,7 @@ memops_glob() {
     if memops_lines=$(stat -c "$memops_format" "$@" 2>/dev/null); then
         printf '%s\n' "$memops_lines" | while IFS= read -r memops_line; do
             printf '%s\0' "${1##*/}"
-            (memops_fields "$1" "$memops_line" '')
+            memops_fields "$1" "$memops_line" ''
             shift
         done
         return 0
@@ -55,7 +55,7 @@ memops_glob() {
     for memops_each; do # something vanished meanwhile, or there are too many for one command line
         memops_line=$(stat -c "$memops_format" "$memops_each" 2>/dev/null) || continue
         printf '%s\0' "${memops_each##*/}"
-        (memops_fields "$memops_each" "$memops_line" '')
+        memops_fields "$memops_each" "$memops_line" ''
     done
 }
 

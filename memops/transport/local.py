@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING, Self
 
 from memops.transport import become as becoming
-from memops.transport.session import ShellSession, Sessions
+from memops.transport.session import Sessions, ShellSession
 from memops.transport.shell import Received
 
 if TYPE_CHECKING:

@@ -16,7 +16,19 @@ from typing import TYPE_CHECKING
 
 from memops.errors import StepFailed
 from memops.model.action import (
-    Dir, Fetch, File, Glob, Link, Local, Put, Read, Recipe, Remove, Run, Saved, Stat,
+    Dir,
+    Fetch,
+    File,
+    Glob,
+    Link,
+    Local,
+    Put,
+    Read,
+    Recipe,
+    Remove,
+    Run,
+    Saved,
+    Stat,
 )  # fmt: skip
 from memops.transport import library
 
@@ -109,12 +121,8 @@ def look(wanted: Look) -> Call:
 def action(wanted: Action, run_dir: str) -> Call:
     """The call that does an action; *run_dir* is the shell word of the run directory."""
     match wanted:
-        case Put(path, File() as file):
-            return _file(_absolute(path), file, run_dir)
-        case Put(path, Dir(mode, owner, group)):
-            return Call(f"memops_dir {_absolute(path)} {mode:04o} {_owner(owner, group)}")
-        case Put(path, Link(target, owner, group)):
-            return Call(f"memops_link {_absolute(path)} {quote(target)} {_owner(owner, group)}")
+        case Put(path, entry):
+            return _put(_absolute(path), entry, run_dir)
         case Remove(path, tree):
             return Call(f"memops_remove {_absolute(path)} {'tree' if tree else quote('')}")
         case Run():
@@ -147,6 +155,17 @@ def render_action(
 def save(path: str, run_dir: str, sha256: str) -> Run:
     """The action that keeps *path* as it is now in *run_dir*; refuses when it has changed."""
     return Run(("sh", "-c", SAVE, "memops-save", path, run_dir, sha256), timeout=600.0)
+
+
+def _put(path: str, entry: File | Dir | Link, run_dir: str) -> Call:
+    owner = _owner(entry.owner, entry.group)
+    match entry:
+        case File():
+            return _file(path, entry, run_dir)
+        case Dir(mode):
+            return Call(f"memops_dir {path} {mode:04o} {owner}")
+        case Link(target):
+            return Call(f"memops_link {path} {quote(target)} {owner}")
 
 
 def _file(path: str, file: File, run_dir: str) -> Call:

@@ -10,7 +10,7 @@ from memops.errors import StepFailed
 from memops.model.action import Fetch, Output, Run
 from memops.transport import fetch as fetching
 from memops.transport import script
-from memops.transport.shell import Ended, Shell
+from memops.transport.shell import Ended, Lost, Shell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,20 +38,24 @@ class ShellSession:
 
     @property
     def host(self) -> str:
+        """The host's name in the inventory."""
         return self._host
 
     @property
     def run_dir(self) -> str | None:
+        """Where saved bytes lie on the host."""
         return self._run_dir
 
     def look(self, looks: Sequence[Look]) -> tuple[Output, ...]:
+        """Make all looks; one output each, in order."""
         calls = [self._named(script.look, look) for look in looks]
         outputs: list[Output] = []
         while len(outputs) < len(calls):  # again only after one that printed without end
-            outputs += self._batch(calls[len(outputs) :], until_failure=False)
+            outputs += self._looked(calls[len(outputs) :])
         return tuple(outputs)
 
     def act(self, actions: Sequence[Action]) -> tuple[Output, ...]:
+        """Do actions in order until one fails."""
         outputs: list[Output] = []
         for fetch, part in _parts(actions):
             if fetch is not None:
@@ -68,11 +72,13 @@ class ShellSession:
         return tuple(outputs)
 
     def save(self, path: str, sha256: str) -> Action:
+        """The action that keeps a file as it is now."""
         if self._run_dir is None:
             raise StepFailed(self._host, f"{path} cannot be kept: the run has no directory here")
         return script.save(path, self._run_dir, sha256)
 
     def stream(self, look: Look, progress: Callable[[int], None] | None = None) -> Iterator[bytes]:
+        """The standard output of one look, as it comes."""
         call = self._named(script.look, look)
         received, said = 0, bytearray()
         with closing(self._shell.converse([call])) as events:
@@ -92,11 +98,19 @@ class ShellSession:
         files: Iterable[tuple[str | Run, Path]],
         progress: Callable[[int], None] | None = None,
     ) -> tuple[Output, ...]:
+        """Bring files home, one output each."""
         return fetching.fetch(self._shell, files, progress)
 
     def close(self) -> None:
         """End the shell, and what it still runs."""
         self._shell.kill()
+
+    def _looked(self, calls: Sequence[Call]) -> list[Output]:
+        """A look may be made twice, so a connection that broke is tried once more."""
+        try:
+            return self._batch(calls, until_failure=False)
+        except Lost:
+            return self._batch(calls, until_failure=False)
 
     def _call(self, action: Action) -> Call:
         if self._run_dir is None:

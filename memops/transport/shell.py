@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from memops.errors import Unreachable
-from memops.model.action import Local
 from memops.transport import library, script
 from memops.transport.frames import Splitter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from memops.transport.script import Call
 
@@ -84,6 +84,10 @@ class Ended:
     rc: int
 
 
+class Lost(Unreachable):
+    """The host was there, and is not any more: what was under way may or may not have been done."""
+
+
 class Shell:
     """Speaks with one shell; *greet* opens its stream, past any password, up to the shell's hello."""
 
@@ -96,7 +100,7 @@ class Shell:
 
     def converse(
         self, calls: Sequence[Call], *, until_failure: bool = False, feed: str = ""
-    ) -> Iterator[Piece | Ended]:
+    ) -> Generator[Piece | Ended]:
         """Run *calls* as one batch and tell what each printed and how it ended, as it comes.
 
         *feed* is a command that runs beside them all and whose output is their standard input.
@@ -107,7 +111,7 @@ class Shell:
         self._busy = True
         try:
             yield from _Batch(self._host, stream, nonce, calls).run(
-                _frame(nonce, calls, until_failure, feed)
+                _frame(nonce, calls, until_failure=until_failure, feed=feed)
             )
             self._busy = False
         except Unreachable:
@@ -118,20 +122,25 @@ class Shell:
                 self.kill()
 
     def kill(self) -> None:
-        """End the shell and everything below it, through a second shell."""
-        pid, busy = self._pid, self._busy
+        """End the shell and everything below it, through a second shell; the first one is busy.
+
+        The killing comes before the closing: a shell that ends by itself leaves orphans behind.
+        """
+        if self._stream is not None and self._busy:
+            with suppress(Unreachable):
+                self._kill_from_beside()
         self._drop()
-        if not busy:
-            return
+
+    def _kill_from_beside(self) -> None:
         other = Shell(self._host, self._greet)
-        text = f'{library.PROCESSES}\nmemops_kill KILL "$(memops_tree {pid})"'
+        calls = [script.Call(f'memops_kill KILL "$(memops_tree {self._pid})"')]
+        nonce = secrets.token_hex(16)
         try:
-            calls, nonce = [script.Call(text)], secrets.token_hex(16)
-            batch = _Batch(self._host, other._open(), nonce, calls)  # noqa: SLF001  (of this class)
+            batch = _Batch(self._host, other._open(), nonce, calls)
             for _ in batch.run(_frame(nonce, calls, until_failure=False, feed="")):
                 pass
         finally:
-            other._drop()  # noqa: SLF001  (same)
+            other._drop()
 
     def _open(self) -> Stream:
         if self._stream is None:
@@ -172,13 +181,11 @@ class _Batch:
             if got.out or got.err or got.sent:
                 heard = checked = now
             elif got.ended:
-                raise Unreachable(
+                raise Lost(
                     self._host, "the connection ended in the middle of a command", "run again"
                 )
             elif now - heard > self._patience:
-                raise Unreachable(
-                    self._host, f"silent for {now - heard:.0f} s", "see what hangs there"
-                )
+                raise Lost(self._host, f"silent for {now - heard:.0f} s", "see what hangs there")
             elif now - checked > _CHECK_EVERY:
                 self._stream.check()
                 checked = now
@@ -203,7 +210,7 @@ class _Batch:
             yield Ended(index, int(word))
 
 
-def _frame(nonce: str, calls: Sequence[Call], until_failure: bool, feed: str) -> bytes:
+def _frame(nonce: str, calls: Sequence[Call], *, until_failure: bool, feed: str) -> bytes:
     """The script of a batch."""
     parts = [f"memops_nonce={nonce}; memops_mark begin"]
     parts.append(f"({feed}) 7<&- | while :; do" if feed else "while :; do")
@@ -226,4 +233,4 @@ def _send_all(host: str, stream: Stream, content: bytes) -> None:
     while outgoing:
         outgoing = outgoing[stream.step(outgoing, 0.0).sent :]
         if time.monotonic() - started > PATIENCE:
-            raise Unreachable(host, "takes no more bytes", "see what hangs there")
+            raise Lost(host, "takes no more bytes", "see what hangs there")

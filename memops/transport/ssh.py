@@ -23,9 +23,9 @@ from fabric import Connection as Resolver
 
 from memops.errors import Unreachable
 from memops.transport import become as becoming
-from memops.transport import hostkeys
+from memops.transport import dial, hostkeys
 from memops.transport.session import Sessions, ShellSession
-from memops.transport.shell import Received
+from memops.transport.shell import Lost, Received
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,35 +135,13 @@ def _known_hosts(said: Any) -> tuple[Path, ...]:
 # ---- the way there
 
 
-def _dial(target: _Target, timeout: float) -> Any:
-    """A socket to *target*, with what keeps it quick and tells when it is dead."""
-    if target.command:
-        return paramiko.ProxyCommand(
-            target.command.replace("%h", target.host)
-            .replace("%p", str(target.port))
-            .replace("%r", target.user)
-        )
-    sock = socket.create_connection((target.host, target.port), timeout)
-    for level, name, value in (
-        (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
-        (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
-        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 5),
-        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 5),
-        (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
-        (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 20_000),  # ms; Linux only, as the two before
-    ):
-        if hasattr(socket, name):
-            sock.setsockopt(level, getattr(socket, name), value)
-    return sock
-
-
 def _handshake(target: _Target, sock: Any, timeout: float) -> paramiko.Transport:
     transport = paramiko.Transport(
         sock, default_window_size=_WINDOW, default_max_packet_size=_PACKET
     )
     packetizer = transport.packetizer
     # a rekey that we begin can deadlock paramiko; OpenSSH begins its own in time
-    packetizer.REKEY_BYTES = packetizer.REKEY_PACKETS = _NEVER  # type: ignore[misc]
+    packetizer.REKEY_BYTES = packetizer.REKEY_PACKETS = _NEVER
     transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = max(
         timeout, 10.0
     )
@@ -255,8 +233,10 @@ def _open(target: _Target, timeout: float) -> paramiko.Transport:
 
 
 def _socket(target: _Target, timeout: float) -> Any:
+    if target.command:
+        return dial.through(target.command, target.host, target.port, target.user)
     if target.gateway is None:
-        return _dial(target, timeout)
+        return dial.dial(target.host, target.port, timeout)
     return _SHARED.channel(target.gateway, (target.host, target.port), timeout)
 
 
@@ -327,7 +307,7 @@ class _Exec:
         self._transport = transport
         with _bounded(transport, timeout):
             self._channel = transport.open_session(_WINDOW, _PACKET, timeout)
-            self._channel.exec_command(command)  # noqa: S601  (a constant and quoted words)
+            self._channel.exec_command(command)
         self._poll = select.poll()
         self._poll.register(self._channel.fileno(), select.POLLIN)
 
@@ -344,7 +324,7 @@ class _Exec:
             return self._received(0, ended=True)
         if not (channel.recv_ready() or channel.recv_stderr_ready()):
             self._poll.poll(timeout * 1000)
-        return self._received(sent, ended=channel.closed or channel.eof_received)
+        return self._received(sent, ended=bool(channel.closed or channel.eof_received))
 
     def _received(self, sent: int, *, ended: bool) -> Received:
         channel = self._channel
@@ -361,9 +341,7 @@ class _Exec:
         asking.join(_PING)
         if asking.is_alive() or not self._transport.is_active():
             self._transport.close()
-            raise Unreachable(
-                self._where, f"no sign of life for {_PING:.0f} s", "check the network"
-            )
+            raise Lost(self._where, f"no sign of life for {_PING:.0f} s", "check the network")
 
     def close(self) -> None:
         self._channel.close()
@@ -407,6 +385,7 @@ class SshConnection(Sessions):
             raise _unreachable(self._target, error, _GREETING) from error
 
     def close(self) -> None:
+        """End all sessions, and the transport."""
         try:
             super().close()
         finally:
