@@ -69,6 +69,7 @@ def snapshot(
     for heap in fresh:
         yield _heap(about, heap)
     if main and life and memory_files:
+        notes += [] if "pmap" in about.sources.tools else ["the host has no pmap; smaps says more"]
         yield from _memory(about, main, life)
         if jvm:
             yield from jvms.steps(main, about.sources, lambda name: about.into(life.label, name))
