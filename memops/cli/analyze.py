@@ -9,10 +9,11 @@ import click
 from memops.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from memops.profile.study import Inputs
+    from memops.store import Artifact, Store
 
 
 def _paths(_context: click.Context, _parameter: click.Parameter, value: object) -> object:
@@ -24,53 +25,49 @@ def _paths(_context: click.Context, _parameter: click.Parameter, value: object) 
     return Path(str(value)) if value is not None else None
 
 
-def command(store_inputs: Callable[[], Sequence[Inputs]] | None = None) -> click.Command:
-    """The command; *store_inputs* gives the newest collection of each app and host.
+@click.command("analyze", short_help="Name the functions whose memory grows.")
+@click.argument("files", nargs=-1, callback=_paths, metavar="[FILE|DIR]...")
+@click.option("--top", default=10, show_default=True, help="Functions in the table.")
+@click.option(
+    "--json", "style", flag_value="json", help="Everything, an object a line, for programs."
+)
+@click.option(
+    "--folded", "style", flag_value="folded", help="root;...;leaf bytes, for flame graphs."
+)
+@click.option("--base", callback=_paths, metavar="FILE", help="Growth since this dump.")
+@click.option("--pid", type=int, help="This process rather than the largest.")
+@click.option("--symbols", multiple=True, callback=_paths, metavar="DIR",
+              help="ELF files by build-id, path or name; / trusts this machine's.")  # fmt: skip
+@click.option("--perf-map", multiple=True, callback=_paths, metavar="FILE",
+              help="Names of JIT code; the oldest map first.")  # fmt: skip
+@click.option("--app", help="Of what was collected, this app only (app+program: a child of it).")
+@click.option("--host", help="Of what was collected, this host only.")
+def command(
+    files: list[Path],
+    top: int,
+    style: str | None,
+    base: Path | None,
+    pid: int | None,
+    symbols: list[Path],
+    perf_map: list[Path],
+    app: str | None,
+    host: str | None,
+) -> None:
+    """Compare the last heap dump of a process with its first, or show what a single one holds.
 
-    It is called when no files are named. Without it, files must be named.
+    FILE is a jemalloc heap dump (.heap, also gzipped), DIR a directory of them. Without any, what
+    was collected last of each app and host is analysed. No inventory and no network is needed.
     """
+    from dataclasses import replace
 
-    @click.command("analyze", short_help="Name the functions whose memory grows.")
-    @click.argument("files", nargs=-1, callback=_paths, metavar="[FILE|DIR]...")
-    @click.option("--top", default=10, show_default=True, help="Functions in the table.")
-    @click.option("--json", "style", flag_value="json", help="Everything, for programs.")
-    @click.option("--folded", "style", flag_value="folded", help="root;...;leaf bytes a line.")
-    @click.option("--base", callback=_paths, metavar="FILE", help="Growth since this dump.")
-    @click.option("--pid", type=int, help="This process rather than the largest.")
-    @click.option("--symbols", multiple=True, callback=_paths, metavar="DIR",
-                  help="ELF files by build-id, path or name; / trusts this machine's.")  # fmt: skip
-    @click.option("--perf-map", multiple=True, callback=_paths, metavar="FILE",
-                  help="Names of JIT code, the oldest map first.")  # fmt: skip
-    def analyze(
-        files: list[Path],
-        top: int,
-        style: str | None,
-        base: Path | None,
-        pid: int | None,
-        symbols: list[Path],
-        perf_map: list[Path],
-    ) -> None:
-        """Compare the last heap dump of a process with its first, or show what one holds.
+    from memops.profile.study import Inputs
 
-        FILE is a jemalloc heap dump (.heap, also gzipped), DIR a directory of them. Without
-        any, the newest collection in the store is analysed. The files alone decide: no
-        inventory and no network is needed.
-        """
-        from dataclasses import replace
-
-        if files:
-            from memops.profile.study import Inputs
-
-            subjects: Sequence[Inputs] = [Inputs(files)]
-        else:
-            subjects = store_inputs() if store_inputs else []
-        subjects = [
-            replace(each, symbols=[*each.symbols, *symbols], perf_maps=[*each.perf_maps, *perf_map])
-            for each in subjects
-        ]
-        show(subjects, style=style or "text", top=top, pid=pid, base=base)
-
-    return analyze
+    subjects = [Inputs(files)] if files else collected(app, host)
+    more = [
+        replace(each, symbols=[*each.symbols, *symbols], perf_maps=[*each.perf_maps, *perf_map])
+        for each in subjects
+    ]
+    show(more, style=style or "text", top=top, pid=pid, base=base)
 
 
 def show(
@@ -81,18 +78,60 @@ def show(
     pid: int | None = None,
     base: Path | None = None,
 ) -> None:
-    """Print a report on each of *subjects*; raises `UsageError` when there is none."""
+    """Print a report on each of *subjects*."""
     from memops.profile.study import study
     from memops.report import FORMATS
     from memops.report.view import View
 
-    if not subjects:
-        raise UsageError("analyze", "nothing was collected yet", "memops collect, or name files")
     view = View(top, _width())
     for at, each in enumerate(subjects):
         if at and style == "text":
             click.echo()
         click.echo(FORMATS[style](study(each, pid=pid, base=base), view), nl=False)
+
+
+def collected(app: str | None = None, host: str | None = None) -> list[Inputs]:
+    """What was collected last of each app and host, or of *app* and *host* only.
+
+    What an app's children wrote is left out unless asked for by its name (``app+program``). Raises
+    `UsageError` where nothing was collected.
+    """
+    from memops.store import Store
+
+    with Store.open() as store:
+        heaps = store.artifacts(app=app, host=host, kind="heap")
+        owners = dict.fromkeys((each.app, each.host) for each in heaps)
+        parents = [owner for owner in owners if app or "+" not in owner[0]]
+        if not parents:
+            which = " of ".join(filter(None, (app, host))) or "nothing"
+            what = "nothing was collected yet" if which == "nothing" else f"nothing of {which} here"
+            raise UsageError("analyze", what, "memops collect it, or name heap files")
+        return [_newest(store, [each for each in heaps if (each.app, each.host) == owner])
+                for owner in parents]  # fmt: skip
+
+
+def _newest(store: Store, heaps: Sequence[Artifact]) -> Inputs:
+    """The lives that the last snapshot with heap profiles told of, of one app on one host."""
+    import json
+
+    from memops.profile.study import Inputs
+
+    last = heaps[-1]
+    lives = {each.life for each in heaps if each.taken == last.taken}
+    found = [each for each in store.artifacts(last.app, last.host) if each.life in lives]
+    build_ids: dict[str, str] = {}
+    for each in found:
+        if each.kind == "build-ids":
+            build_ids.update(json.loads(store.path(each).read_bytes()))
+    return Inputs(
+        dumps=[store.path(each) for each in found if each.kind == "heap"],
+        app=last.app,
+        host=last.host,
+        life=last.life,
+        symbols=[store.root / "elf"],
+        perf_maps=[store.path(each) for each in found if each.kind == "perfmap"],
+        build_ids=build_ids,
+    )
 
 
 def _width() -> int:

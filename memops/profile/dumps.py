@@ -43,8 +43,7 @@ def dump_file(path: Path) -> DumpFile:
     found = _NAME.fullmatch(path.name)
     if not found:
         return DumpFile(path)
-    prefix = str(path.parent / found["prefix"])
-    return DumpFile(path, prefix, int(found["pid"]), int(found["seq"]), found["kind"])
+    return DumpFile(path, found["prefix"], int(found["pid"]), int(found["seq"]), found["kind"])
 
 
 def find_dumps(paths: Iterable[Path]) -> list[DumpFile]:
@@ -66,14 +65,16 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
-def by_process(dumps: Iterable[DumpFile]) -> list[list[DumpFile]]:
+def by_process(dumps: Iterable[DumpFile], *, one_directory: bool = True) -> list[list[DumpFile]]:
     """The dumps of each process, in the order of their writing.
 
-    Files whose names say nothing are one process, in the order they were given.
+    Two directories are two hosts, so their processes are never the same unless *one_directory* is
+    false. Files whose names say nothing are one process, in the order they were given.
     """
-    groups: dict[tuple[str, int | None], list[DumpFile]] = {}
+    groups: dict[tuple[object, ...], list[DumpFile]] = {}
     for each in dumps:
-        groups.setdefault((each.prefix, each.pid), []).append(each)
+        place = each.path.parent if one_directory and each.pid is not None else None
+        groups.setdefault((place, each.prefix, each.pid), []).append(each)
     return [sorted(group, key=lambda each: each.seq) for group in groups.values()]
 
 

@@ -119,7 +119,7 @@ def read_heap(path: Path) -> HeapProfile:
 
 
 def _runs(inputs: Inputs, pid: int | None) -> list[_Run]:
-    groups = by_process(find_dumps(inputs.dumps))
+    groups = by_process(find_dumps(inputs.dumps), one_directory=not inputs.life)
     wanted = [group for group in groups if pid is None or group[0].pid == pid]
     if not wanted:
         known = ", ".join(str(group[0].pid) for group in groups) or "none"

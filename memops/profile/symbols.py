@@ -71,7 +71,7 @@ class ElfSymbols:
 
     A place holds files by build-id (``<place>/<build-id>``, ``.build-id/ab/cdef.debug``), by their
     path (a sysroot), or by their name. Where the build-id of the frame is known the file must have
-    the same one.
+    the same one, or be called by it: a file without one goes by an identity of the owner's choice.
     """
 
     places: tuple[Path, ...] = ()
@@ -112,7 +112,7 @@ class ElfSymbols:
                 elf = open_elf(place)
             except UsageError:
                 continue  # the reason of the frame says that no file was there
-            if not build_id or elf.build_id == build_id:
+            if build_id in {"", elf.build_id} or place.name == build_id:
                 yield elf
 
     def _candidates(self, path: str, build_id: str) -> Iterator[Path]:

@@ -22,8 +22,8 @@ SCHEMA = 1
 
 
 def as_json(study: Study, _view: View) -> str:
-    """The whole of *study* as one JSON object, with a newline at the end."""
-    return json.dumps(as_object(study), indent=1, ensure_ascii=False) + "\n"
+    """The whole of *study* as one JSON object on one line, with a newline at the end."""
+    return json.dumps(as_object(study), ensure_ascii=False) + "\n"
 
 
 def as_object(study: Study) -> dict[str, object]:
