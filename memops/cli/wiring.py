@@ -193,7 +193,7 @@ def _fleet(
     from memops import recipes
     from memops.engine.apply import Hands
     from memops.engine.bind import Binder
-    from memops.engine.collect import fetch_steps
+    from memops.engine.collect import bring
     from memops.engine.options import Fleet
     from memops.playbook.template import render_value
     from memops.recipes.kitchen import kitchen as default_kitchen
@@ -216,9 +216,7 @@ def _fleet(
         apps=apps,
         connections=given.connections,
         tasks=Binder("", store),
-        hands=Hands(
-            make, lambda session, fetches, to: fetch_steps(session, fetches, to, store=store)
-        ),
+        hands=Hands(make, lambda session, fetches, to: bring(session, fetches, store, to)),
         sink=sink,
         extra=extra,
     )
@@ -229,7 +227,7 @@ def collect_before_undo(here: World, name: str, records: Sequence[Record], sink:
     from memops.engine import journal
     from memops.engine.apply import Applier, Hands
     from memops.engine.bind import Binder
-    from memops.engine.collect import fetch_steps
+    from memops.engine.collect import bring
     from memops.engine.journal import Journal
     from memops.engine.probe import Reader, Remembering
     from memops.store import Store
@@ -241,9 +239,7 @@ def collect_before_undo(here: World, name: str, records: Sequence[Record], sink:
     session = here.connections.to(host).session(here.acting(host))
     place = Reader(session)(journal.place())
     with Store.open() as store:
-        hands = Hands(
-            _no_recipes, lambda to, fetches, out: fetch_steps(to, fetches, out, store=store)
-        )
+        hands = Hands(_no_recipes, lambda to, fetches, out: bring(to, fetches, store, out))
         applier = Applier(
             Remembering(session), Journal(session, place, records[0].header), hands, sink
         )
