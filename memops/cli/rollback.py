@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 @click.option("-D", "--diff", is_flag=True, help="Show each change before and after.")
 @click.option("--discard", is_flag=True, help="Do not bring uncollected heap profiles home first.")
 @click.option("--force", is_flag=True, help="Undo files that somebody changed since, too.")
+@click.option(
+    "--break-lock", is_flag=True, help="Take the host's lock from a run that was killed elsewhere."
+)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @output_options
 def command(**given: Any) -> int:
@@ -41,7 +44,7 @@ def command(**given: Any) -> int:
     here = world(targets)
     names = here.select()
     with here.connections:
-        found, errors = _find(here, names, given["run_id"], targets.forks)
+        found, errors = _find(here, names, given)
         open_hosts = [name for name in names if name in found and found[name][1]]
         if open_hosts and not given["check"]:
             runs = sum(len(found[name][1]) for name in open_hosts)
@@ -69,24 +72,30 @@ def command(**given: Any) -> int:
 
 
 def _find(
-    here: World, names: tuple[str, ...], run: str | None, forks: int
+    here: World, names: tuple[str, ...], given: dict[str, Any]
 ) -> tuple[dict[str, tuple[Place, tuple[Record, ...]]], dict[str, Any]]:
     """The runs of each host that are to be undone, newest first, and the hosts' errors."""
+    from memops.engine import journal
     from memops.engine.fleet import each_host
     from memops.engine.rollback import open_runs
 
     found: dict[str, tuple[Place, tuple[Record, ...]]] = {}
+    run = given["run_id"]
 
     def look(name: str) -> None:
         host = here.host(name)
         session = here.connections.to(host).session(here.acting(host))
         place, records = open_runs(session)
+        if given["break_lock"]:
+            session.act((journal.break_lock(place),))
+        if not records and not given["check"]:
+            session.act((journal.remove(place),))  # what a run left that was killed at its start
         found[name] = (
             place,
             tuple(record for record in reversed(records) if run in (None, record.header.run)),
         )
 
-    return found, each_host(names, look, forks)
+    return found, each_host(names, look, here.targets.forks)
 
 
 def _host(

@@ -52,7 +52,7 @@ printf %s "$missing" | while IFS= read -r path; do mkdir -m 755 -- "$path" || ex
 until mkdir -m 700 -- "$1/lock" 2>/dev/null; do
     owner=$(cat -- "$1/lock/owner" 2>/dev/null)
     until=${owner%% *}
-    if [ "${until:-9999999999}" -gt "$(date +%s)" ]; then
+    if [ "${owner#* }" != "$3" ] && [ "${until:-9999999999}" -gt "$(date +%s)" ]; then
         printf '%s\n' "${owner#* }" >&2
         exit 75
     fi
@@ -66,6 +66,7 @@ UNLOCK = r"""
 [ "$(cut -d" " -f2- "$1/lock/owner" 2>/dev/null)" = "$2" ] && rm -rf -- "$1/lock"
 exit 0
 """
+BREAK = 'rm -rf -- "$1/lock"'
 LOCKED = 75  # EX_TEMPFAIL of sysexits.h
 _LOCK_SECONDS = 3600
 
@@ -217,6 +218,11 @@ def lock(place: Place, header: Header) -> Action:
     return Run(("sh", "-c", _MAKE, "memops", place.root, until, _holder(header)))
 
 
+def break_lock(place: Place) -> Action:
+    """The action that takes the lock away from whoever has it."""
+    return Run(("sh", "-c", BREAK, "memops", place.root))
+
+
 def unlock(place: Place, header: Header) -> Action:
     """The action that gives the lock back, if it is still ours."""
     return Run(("sh", "-c", UNLOCK, "memops", place.root, _holder(header)))
@@ -226,7 +232,7 @@ def _holder(header: Header) -> str:
     return f"{header.operator} on {header.controller}, run {header.run}"
 
 
-def remove(place: Place, run: str) -> Action:
+def remove(place: Place, run: str = "none") -> Action:
     """The action that removes a run's journal, and the directories above that are empty then."""
     return Run(("sh", "-c", REMOVE, "memops", place.root, run))
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from memops.playbook.template import render_file
 
 from memops import data, yaml
 from memops.engine.plan import plan
 from memops.engine.rollback import roll_back
 from memops.model import stored
+from memops.playbook.template import render_file
 from memops.tasks import named
 from memops.transport.overlay import Overlay
 from tests.engine.host import applier, connection, grow, ignore, listing
@@ -138,7 +138,7 @@ def test_killed_between_any_two_actions_it_can_be_rolled_back(
             more = done < len(actions)
             if Path(f"{to.journal.directory}/undo.sh").exists() or undo is by_controller:
                 undo(to, opened)
-            if Path(to.journal.directory).exists():  # killed before the journal was whole
+            if Path(to.journal.place.root).exists():  # killed before the journal was whole
                 by_controller(to, opened)
         if steps:
             assert listing(case.root) == before, f"killed after {actions[:done][-1:]}"
