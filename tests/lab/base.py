@@ -102,7 +102,7 @@ def _sources() -> list[Path]:
     return [
         p
         for p in places
-        if p.is_file() and re.search(rf"^(deb |Suites:).*\b{name}\b", p.read_text(), re.M)
+        if p.is_file() and re.search(rf"^(deb |Suites:).*\b{name}\b", p.read_text(), re.MULTILINE)
     ]
 
 
@@ -134,7 +134,7 @@ def _build_systemd(root: Path) -> None:
 def _build_lean(root: Path) -> None:
     debs = root.parent / "debs"
     debs.mkdir()
-    os.chmod(root.parent, 0o755)  # apt downloads as its own user
+    root.parent.chmod(0o755)  # apt downloads as its own user
     command = ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", *LEAN_PACKAGES]
     done = subprocess.run(command, cwd=debs, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -161,18 +161,8 @@ def _machine_layer(base: str) -> str:
             'mount -t proc proc "$2/root/proc"; mount -t tmpfs tmpfs "$2/root/tmp"\n'
             'mount -t tmpfs tmpfs "$2/root/run"; chroot "$2/root" /bin/sh -s\n'
         )
-        argv = [
-            "unshare",
-            "--mount",
-            "--propagation",
-            "private",
-            "sh",
-            "-ec",
-            script,
-            "sh",
-            base,
-            work,
-        ]
+        argv: list[str | Path] = ["unshare", "--mount", "--propagation", "private"]
+        argv += ["sh", "-ec", script, "sh", base, work]
         sh(*argv, stdin=(HERE / "systemd-base.sh").read_text())
         (work / "upper").chmod(0o755)
         (work / "upper").rename(layer)

@@ -63,7 +63,10 @@ def _spec(name: str) -> boot.Spec:
             return shop.spec("c", "unit")
         case "edge-1":
             return boot.Spec(kind="lean")
-    raise SystemExit(f"lab: no host {name} in the default fleet; there are {', '.join(FLEET)}")
+        case _:
+            raise SystemExit(
+                f"lab: no host {name} in the default fleet; there are {', '.join(FLEET)}"
+            )
 
 
 def control_of(name: str) -> shop.Control:

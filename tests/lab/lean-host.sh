@@ -38,6 +38,7 @@ mount -t devpts -o newinstance,gid=5,mode=620,ptmxmode=666 devpts dev/pts
 mount -t tmpfs -o mode=1777 tmpfs dev/shm
 mount -t tmpfs -o mode=755,size=16m tmpfs run
 hostname "$LAB_NAME"
+# shellcheck source=/dev/null
 if [ -f "$LAB_HOME/hook" ]; then . "$LAB_HOME/hook"; fi
 mount -t tmpfs tmpfs mnt
 mkdir mnt/old

@@ -16,6 +16,7 @@ mount -t overlay overlay \
     -o "lowerdir=$LAB_LOWER,upperdir=$LAB_HOME/disk/upper,workdir=$LAB_HOME/disk/work" "$root"
 cp -a "$LAB_HOME/seed/." "$root/"
 cd "$root"
+# shellcheck source=/dev/null
 if [ -f "$LAB_HOME/hook" ]; then . "$LAB_HOME/hook"; fi
 cd /
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1

@@ -29,6 +29,12 @@ CGROUP = Path("/sys/fs/cgroup")
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 INOTIFY_WANTED = 1024  # a systemd host takes about 6 instances: Debian's 128 end at host 22
 
+UNSHARE = (
+    *("setpriv", "--pdeathsig", "KILL"),  # who kills the runner kills the world
+    *("unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child=KILL"),
+    *("--mount-proc", "--propagation", "private"),
+)
+
 # Waits for the world's end (end of file on fd 0), then sweeps up what the kernel leaves behind.
 REAPER = """
 read -r _ || :
@@ -110,18 +116,7 @@ def run_in_world(inner: Sequence[str]) -> int:
     reaper = subprocess.Popen(["sh", "-c", REAPER], stdin=reading, env=env, start_new_session=True)
     os.close(reading)
     world = subprocess.Popen(
-        [
-            "setpriv",
-            "--pdeathsig",
-            "KILL",
-            "unshare",
-            "--mount",
-            "--pid",
-            "--ipc",
-            "--uts",
-            "--fork",
-        ]
-        + ["--kill-child=KILL", "--mount-proc", "--propagation", "private", *inner],
+        [*UNSHARE, *inner],
         env=env | {"LAB_ALIVE": str(writing)},
         pass_fds=(writing,),
     )
@@ -203,20 +198,16 @@ def _free_network() -> str:
 def supervise(argv: Sequence[str], env: dict[str, str]) -> int:
     """As first process of the world: run a command, bury orphans, return its exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     program = shutil.which(argv[0], path=env.get("PATH"))
     if program is None:
         print(f"lab: {argv[0]}: no such command", file=sys.stderr)
         return 127
-    command = subprocess.Popen(argv, executable=program, env=env, preexec_fn=_interruptible)
+    command = subprocess.Popen(argv, executable=program, env=env)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal tells the command itself
     while True:
         pid, status = os.wait()
         if pid == command.pid:
             return _code(os.waitstatus_to_exitcode(status))
-
-
-def _interruptible() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _code(status: int) -> int:
