@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from memops import yaml
 from memops.engine import identity
 from memops.engine import journal as journals
 from memops.engine.apply import Applier
@@ -17,8 +18,9 @@ from memops.errors import HostError, MemopsError, Unreachable, UsageError
 from memops.model.app import App
 from memops.model.event import HostEnded, Note, TaskEnded
 from memops.model.host import Become
+from memops.playbook.arguments import decode
 from memops.playbook.select import selected
-from memops.playbook.template import condition, render_value
+from memops.playbook.template import condition, from_host, render_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,14 +128,14 @@ class HostRun:
         variables = self._variables(play, use)
         items = [None]
         if use.loop is not None:
-            items = render_value(use.loop, variables)
+            items = render_value(use.loop, variables, use.where)
             if not isinstance(items, list | tuple):
                 raise UsageError(use.where, f"loop gives {items!r:.60}", "it must give a list")
         results = []
         for item in items:
             if use.loop is not None:
                 variables[use.loop_var] = item
-            if all(condition(expr, variables) for expr in use.when):
+            if all(condition(expr, variables, use.where) for expr in use.when):
                 results.append(self._once(play, use, variables))
         if not results:
             self._register(use, {"changed": False, "skipped": True})
@@ -164,10 +166,11 @@ class HostRun:
                 rc=result.output.rc, stdout=stdout, stdout_lines=stdout.splitlines(),
                 stderr=result.output.stderr.decode("utf-8", "replace").rstrip("\n"),
             )  # fmt: skip
+        told = from_host(told)  # what a host said is never a template
         seen = {**variables, **({use.register: told} if use.register else {})}
         if use.changed_when:
-            told["changed"] = all(condition(expr, seen) for expr in use.changed_when)
-        if use.failed_when and all(condition(expr, seen) for expr in use.failed_when):
+            told["changed"] = all(condition(expr, seen, use.where) for expr in use.changed_when)
+        if use.failed_when and all(condition(expr, seen, use.where) for expr in use.failed_when):
             raise HostError(self.host.name, f"{use.name}: failed_when says so", f"see {use.where}")
         return told
 
@@ -185,7 +188,11 @@ class HostRun:
 
     def _params(self, task: Any, use: Use, variables: Mapping[str, Any]) -> dict[str, Any]:
         """The task's arguments, rendered; the name of an app becomes the app."""
-        params = {key: render_value(value, variables) for key, value in use.args.items()}
+        params = {
+            key: render_value(value, variables, yaml.place(use.args, key, use.where))
+            for key, value in use.args.items()
+        }
+        params = decode(task, params, use.where)
         if "app" in inspect.signature(task).parameters and not isinstance(params.get("app"), App):
             params["app"] = self._app(params.get("app"), use.where)
         return params
@@ -207,9 +214,10 @@ class HostRun:
             return self.host.become
         if wanted is False:
             return None
-        base = self.host.become or Become()
+        base = self.host.become or self.host.elevation
         user = use.become_user or play.become_user or base.user
-        return None if user == self.host.user else replace(base, user=user)
+        method = use.become_method or play.become_method or base.method
+        return None if user == self.host.user else replace(base, user=user, method=method)
 
     def _applier(self, become: Become | None) -> Applier:
         if become not in self.appliers:

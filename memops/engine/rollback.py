@@ -8,7 +8,7 @@ from memops.engine import journal as journals
 from memops.engine.plan import plan
 from memops.engine.probe import Reader, Remembering
 from memops.engine.settle import log_sizes, prove
-from memops.engine.undo import path_of, state_of, undos
+from memops.engine.undo import path_of, undos
 from memops.errors import LockedError, MemopsError, StepFailed
 from memops.facts.file import entry
 from memops.model.action import Dir, File, Link, Put, Remove, Run, Saved
@@ -81,7 +81,7 @@ def undo_actions(
     paths = [path for step in steps if (path := path_of(step.undo))]
     probe = Reader(session)
     probe.prefetch(*(entry(path, digest=True) for path in paths))
-    now = {path: state_of(probe(entry(path, digest=True))) for path in paths}
+    now = {path: probe(entry(path, digest=True)) for path in paths}
     return undos(steps, now, session.host, force=force)
 
 

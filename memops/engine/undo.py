@@ -77,14 +77,15 @@ def saved(step: Step) -> tuple[str, str] | None:
 
 
 def undos(
-    steps: Sequence[Step], now: Mapping[str, State], host: str, *, force: bool = False
+    steps: Sequence[Step], now: Mapping[str, Entry | None], host: str, *, force: bool = False
 ) -> tuple[Action, ...]:
-    """The actions that undo *steps*, newest first, given the state of each path *now*.
+    """The actions that undo *steps*, newest first, given what stands at each path *now*.
 
     A path that is already as it was before is left alone; one that is neither as it was nor as we
     made it was changed by somebody else: `DriftError`, unless *force*.
     """
-    known, actions = dict(now), []
+    known, actions = {path: state_of(entry) for path, entry in now.items()}, []
+    untouched = {path for path, entry in now.items() if entry is not None}
     for step in reversed(steps):
         if isinstance(step.undo, NoUndo):
             continue
@@ -97,6 +98,8 @@ def undos(
         current = known.get(path, ABSENT)
         if current == before and not isinstance(step.undo, Put):
             continue
+        if path in untouched and _is_back(now[path], step.undo):
+            continue  # as it was, mode and owner too; its original may not even have been saved
         if checked and current not in (after, before) and not force:
             raise DriftError(
                 host,
@@ -105,8 +108,17 @@ def undos(
                 "compare it yourself, then put it right or repeat with --force",
             )
         actions.append(step.undo)
+        untouched.discard(path)
         known[path] = before or ABSENT
     return tuple(actions)
+
+
+def _is_back(entry: Entry | None, undo: Action) -> bool:
+    if entry is None or not isinstance(undo, Put) or state_of(entry) != state_after(undo):
+        return False
+    wanted = undo.entry
+    mode = entry.mode if isinstance(wanted, Link) else wanted.mode
+    return (entry.mode, str(entry.uid), str(entry.gid)) == (mode, wanted.owner, wanted.group)
 
 
 def _told(state: State | None) -> str:
