@@ -171,7 +171,7 @@ def run_playbook(
 
     path = find_playbook(name)
     extra = {**(variables or {}), **given.extra}
-    plays: Sequence[Play] = playbook.load(path, signatures())
+    plays: Sequence[Play] = playbook.load(path, signatures(), extra)
     with Store.open() as store:
         fleet = _fleet(given, choice or AppChoice(), extra, sink, store, kitchen)
         fleet = replace(fleet, tasks=Binder(options.run, store, path.parent))

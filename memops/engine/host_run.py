@@ -17,7 +17,6 @@ from memops.engine.settle import log_sizes, prove
 from memops.errors import HostError, MemopsError, Unreachable, UsageError
 from memops.model.app import App
 from memops.model.event import HostEnded, Note, TaskEnded
-from memops.model.host import Become
 from memops.playbook.arguments import decode
 from memops.playbook.select import selected
 from memops.playbook.template import condition, from_host, render_value
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from memops.engine.apply import Result
     from memops.engine.options import Fleet, RunOptions
     from memops.model.event import Outcome
-    from memops.model.host import Host
+    from memops.model.host import Become, Host
     from memops.playbook.play import Play, Use
     from memops.transport.base import Connection
 

@@ -56,7 +56,7 @@ def connect(
 ) -> Host:
     """The `Host` that *variables* describe; *extra* (``-e``) beats *overrides*, they the rest."""
     reader = _Reader(name, variables, extra, render)
-    proxies = _ssh_args(reader)
+    proxies, elevation = _ssh_args(reader), _elevation(reader, overrides)
     return Host(
         name=name,
         address=reader.text("ansible_host", "ansible_ssh_host"),
@@ -71,9 +71,10 @@ def connect(
         connection=_connection(reader, overrides),
         proxy_jump=proxies.get("proxy_jump"),
         proxy_command=proxies.get("proxy_command"),
-        become=_become(reader, overrides),
+        become=elevation if reader.truth("ansible_become", above=overrides.become) else None,
         groups=groups,
         vars=variables,
+        elevation=elevation,
     )
 
 
@@ -170,10 +171,8 @@ def _connection(reader: _Reader, overrides: ConnectionOverrides) -> Literal["ssh
     return cast('Literal["ssh", "local", "fake"]', _CONNECTIONS[word])
 
 
-def _become(reader: _Reader, overrides: ConnectionOverrides) -> Become | None:
-    """As `become_user` does not imply becoming, nor does a method or a password."""
-    if not reader.truth("ansible_become", above=overrides.become):
-        return None
+def _elevation(reader: _Reader, overrides: ConnectionOverrides) -> Become:
+    """How to become; neither a user, a method nor a password implies that it is done."""
     method = reader.choice("ansible_become_method", _METHODS, overrides.become_method) or "sudo"
     password = reader.secret(
         "ansible_become_password", "ansible_become_pass", f"ansible_{method}_pass",

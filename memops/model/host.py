@@ -28,7 +28,8 @@ class Become:
 class Host:
     """One host of the inventory: *name* is the operator's word for it, the rest says how to reach it.
 
-    None means "as ``~/.ssh/config`` or the defaults say".
+    None means "as ``~/.ssh/config`` or the defaults say"; *become* None is to act as the user who
+    logs in, unless a play asks for more: *elevation* says how it is done then.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Host:
     become: Become | None = None
     groups: tuple[str, ...] = ()
     vars: Vars = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    elevation: Become = field(default_factory=Become)
 
 
 @dataclass(frozen=True, slots=True)
