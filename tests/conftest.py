@@ -77,9 +77,7 @@ def lab() -> Lab:
 def full_lab(lab: Lab) -> Lab:
     """The lab, where its hosts are real: own namespaces, own root, own processes."""
     if lab.tier != "full":
-        _missing(
-            f"needs hosts with namespaces of their own; this machine gives {lab.tier} sshd only"
-        )
+        _missing(f"needs real hosts, and there are none: {lab.obstacle}")
     return lab
 
 

@@ -7,14 +7,11 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from tests.lab import boot, fleet
 from tests.lab.host import LabHost
 from tests.lab.world import World
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 __all__ = ["Lab", "LabHost"]
 
@@ -37,6 +34,12 @@ class Lab:
         if not (directory / "world.json").exists():
             return cls(directory, "loopback", None)
         return cls(directory, "full", World.load(directory))
+
+    @property
+    def obstacle(self) -> str:
+        """Why the lab is not full; empty when it is."""
+        told = self.home / "obstacle"
+        return told.read_text() if told.exists() else ""
 
     @property
     def inventory(self) -> Path:
@@ -92,9 +95,3 @@ class Lab:
     def ssh_argv(self, host: LabHost, *argv: str, user: str = "root") -> list[str]:
         """An OpenSSH command line for *host* that uses the lab's key and known hosts."""
         return ["ssh", "-F", str(self.ssh_config), "-l", user, host.name, *argv]
-
-
-def ready(hosts: Iterable[LabHost]) -> None:
-    """Wait for every host."""
-    for host in hosts:
-        host.wait_ready()

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from tests.lab.world import sh
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 HERE = Path(__file__).parent
 SYSTEMD_PACKAGES = (
@@ -30,6 +30,7 @@ SYSTEMD_PACKAGES = (
     "gcc,make,libc6-dev,bzip2,wget,libjemalloc2,libstdc++6,zlib1g"
 )
 LEAN_PACKAGES = ("busybox-static", "dropbear-bin", "libtomcrypt1", "libtommath1", "libgmp10")
+SSHD_PACKAGES = ("openssh-server", "libwrap0")
 
 
 def cache() -> Path:
@@ -132,16 +133,37 @@ def _build_systemd(root: Path) -> None:
 
 
 def _build_lean(root: Path) -> None:
-    debs = root.parent / "debs"
+    parts = _unpacked(root.parent, LEAN_PACKAGES)
+    sh("sh", HERE / "lean-base.sh", parts, root)
+
+
+def _unpacked(work: Path, packages: Sequence[str]) -> Path:
+    """The files of Debian packages, unpacked without installing them; root is not needed."""
+    debs = work / "debs"
     debs.mkdir()
-    root.parent.chmod(0o755)  # apt downloads as its own user
-    command = ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", *LEAN_PACKAGES]
+    command = ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", *packages]
     done = subprocess.run(command, cwd=debs, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"apt-get download: {done.stderr.strip()}")
     for deb in sorted(debs.glob("*.deb")):
-        sh("dpkg-deb", "-x", deb, root.parent / "parts")
-    sh("sh", HERE / "lean-base.sh", root.parent / "parts", root)
+        sh("dpkg-deb", "-x", deb, work / "parts")
+    return work / "parts"
+
+
+def sshd() -> tuple[Path, Path]:
+    """An sshd and the directory of libraries it may need: the machine's own, or one from its package.
+
+    Installing openssh-server would start a daemon on the user's machine; unpacking it does not.
+    """
+    own = Path("/usr/sbin/sshd")
+    if own.exists():
+        return own, Path("/nonexistent")
+
+    def build(root: Path) -> None:
+        _unpacked(root.parent, SSHD_PACKAGES).rename(root)
+
+    parts = cached("sshd", ",".join(SSHD_PACKAGES) + codename(), build, "a second")
+    return parts / "usr/sbin/sshd", next(parts.glob("usr/lib/*-linux-*"), parts)
 
 
 def _machine_layer(base: str) -> str:

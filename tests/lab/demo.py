@@ -10,15 +10,17 @@ import shlex
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.lab.api import Lab
-from tests.lab.listing import Entry, difference
+from tests.lab.listing import difference
 from tests.lab.world import wait_for
 
 if TYPE_CHECKING:
     from tests.lab.host import LabHost
+    from tests.lab.listing import Entry
 
 PATHS = ("/etc", "/opt", "/srv/shop")
 LEAK = 64 << 20  # bytes that the canary leaks before we look: about a dozen seconds
@@ -47,7 +49,7 @@ def main() -> int:
     canary = hosts[0]
     env = environment(lab)
     for host in hosts:
-        wait_for(lambda host=host: leaked(host) is not None, 60, f"{host.name}: the shop")
+        wait_for(partial(answers, host), 60, f"{host.name}: the shop")
     before = [host.listing(PATHS) for host in hosts]
     run(FIND, env)
     wait_for_leak(canary)
@@ -84,6 +86,10 @@ def leaked(host: LabHost) -> int | None:
     return int(answer) if answer else None
 
 
+def answers(host: LabHost) -> bool:
+    return leaked(host) is not None
+
+
 def wait_for_leak(host: LabHost) -> None:
     say(f"\nthe shop on {host.name} serves and leaks:")
     while (now := leaked(host) or 0) < LEAK:
@@ -93,7 +99,9 @@ def wait_for_leak(host: LabHost) -> None:
 
 
 def compare(hosts: list[LabHost], before: list[dict[str, Entry]]) -> int:
-    say(f"\neverything under {', '.join(PATHS)} before and now (type, mode, owner, size, sha256, target):")
+    say(
+        f"\neverything under {', '.join(PATHS)} before and now (type, mode, owner, size, sha256, target):"
+    )
     failures = 0
     for host, old in zip(hosts, before, strict=True):
         changes = difference(old, host.listing(PATHS))

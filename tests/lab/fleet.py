@@ -40,6 +40,16 @@ def prepare(home: Path) -> None:
     (home / "ssh_config").write_text(SSH_DEFAULTS.format(home=home))
 
 
+def environment(home: Path) -> dict[str, str]:
+    """How a command in the lab finds it."""
+    return {
+        "MEMOPS_LAB": str(home),
+        "MEMOPS_INVENTORY": str(home / "inventory.yml"),
+        "MEMOPS_SSH_CONFIG": str(home / "ssh_config"),
+        "MEMOPS_KNOWN_HOSTS": str(home / "known_hosts"),
+    }
+
+
 def raise_fleet(world: World, names: Sequence[str]) -> list[LabHost]:
     """Boot the named hosts of the default fleet at once and wait for all of them."""
     hosts = [boot.start(world, name, _spec(name)) for name in names]

@@ -46,7 +46,7 @@ def description(control: Control) -> dict[str, Any]:
     """The shop as ``memops_apps`` in an inventory describes it."""
     common = {
         "user": "shop",
-        "health": [{"kind": "http", "target": "http://127.0.0.1:8080/health"}],
+        "health": [{"http": "http://127.0.0.1:8080/health"}],
         "deadline": 30,
     }
     if control == "unit":

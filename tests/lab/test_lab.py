@@ -200,3 +200,22 @@ def test_nothing_stays_behind_whatever_ends_it(lab: Lab, victim: str) -> None:
 def _child(pid: int) -> int:
     """The youngest child of a process."""
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[-1])
+
+
+def test_without_root_plain_sshd_serves(lab: Lab, tmp_path: Path) -> None:
+    """Tried as an ordinary user: in a user namespace where root is nobody special."""
+    assert lab.tier == "full"
+    users = tmp_path / "passwd"
+    users.write_text(
+        f"{Path('/etc/passwd').read_text()}labuser:x:61234:61234::{tmp_path}:/bin/sh\n"
+    )
+    inner = [sys.executable, "-m", "tests.lab", "run", "--hosts", "shop-1", "--", "sh", "-c"]
+    inner += [
+        'cat "$MEMOPS_LAB/obstacle"; ssh -F "$MEMOPS_SSH_CONFIG" shop-1 "id -un; echo \\$HOME"'
+    ]
+    script = f'mount --bind {users} /etc/passwd; exec unshare --user --map-user=61234 --map-group=61234 "$@"'
+    argv = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", script, "sh", *inner]
+    env = {k: v for k, v in os.environ.items() if not k.startswith("MEMOPS") and k != "CI"}
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("not root, and sudo asks for a passwordlabuser\n/tmp/memops-lab-")

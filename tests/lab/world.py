@@ -35,6 +35,12 @@ UNSHARE = (
     *("--mount-proc", "--propagation", "private"),
 )
 
+# Whether overlays can be mounted, tried on a tmpfs of its own.
+OVERLAY = """
+mount -t tmpfs tmpfs /mnt; cd /mnt; mkdir lower upper work root
+mount -t overlay overlay -o lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work root
+"""
+
 # Waits for the world's end (end of file on fd 0), then sweeps up what the kernel leaves behind.
 REAPER = """
 read -r _ || :
@@ -102,6 +108,21 @@ def sh(*argv: str | Path, stdin: str | None = None) -> str:
             f"{' '.join(map(str, argv))}: {done.stderr.strip() or done.stdout.strip()}"
         )
     return done.stdout
+
+
+def obstacle() -> str | None:
+    """Why this machine cannot have the full lab, or None when it can."""
+    if os.environ.get("MEMOPS_LAB_TIER") == "loopback":
+        return "MEMOPS_LAB_TIER=loopback"
+    if os.geteuid() != 0:
+        return "not root, and sudo asks for a password"
+    lacking = [p for p in ("ip", "mmdebstrap", "systemd-nspawn", "unshare") if not shutil.which(p)]
+    if lacking:
+        return f"no {', '.join(lacking)} here; type: sh tests/lab/setup.sh lab"
+    tried = subprocess.run(
+        [*UNSHARE, "sh", "-ec", OVERLAY], capture_output=True, text=True, check=False
+    )
+    return f"no namespaces or overlays here: {tried.stderr.strip()}" if tried.returncode else None
 
 
 def run_in_world(inner: Sequence[str]) -> int:
