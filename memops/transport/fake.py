@@ -34,6 +34,7 @@ from memops.model.action import (
     Stat,
 )  # fmt: skip
 from memops.model.entry import Entry, format_stat
+from memops.transport import script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -114,7 +115,7 @@ class FakeHost:
         if wanted.argv[3:4] == ("memops-save",):
             return _save(self, *wanted.argv[4:7])
         if program is None:
-            return Output(127, b"", f"{wanted.argv[0]}: not found\n".encode())
+            return _failed(f"{wanted.argv[0]}: not found", 127)
         return program(self, wanted)
 
 
@@ -154,7 +155,7 @@ class FakeSession:
         """The action that keeps a file as it is now."""
         if self._run_dir is None:
             raise StepFailed(self.host, f"{path} cannot be kept: the run has no directory here")
-        return Run(("sh", "-c", "", "memops-save", path, self._run_dir, sha256))
+        return script.save(path, self._run_dir, sha256)
 
     def stream(self, look: Look, progress: Callable[[int], None] | None = None) -> Iterator[bytes]:
         """The standard output of one look, as it comes."""
@@ -185,12 +186,12 @@ class FakeSession:
             case Stat(path, digest):
                 entry = self._fake.entry(path, digest=digest)
                 if entry is None:
-                    return Output(1, b"", f"{path}: No such file or directory\n".encode())
+                    return _failed(f"{path}: No such file or directory")
                 return Output(0, format_stat(entry))
             case Read(path, limit):
                 content = self._fake.read(path)
                 if content is None:
-                    return Output(1, b"", f"{path}: No such file or directory\n".encode())
+                    return _failed(f"{path}: No such file or directory")
                 return Output(0, content[:limit])
             case Glob(directory, pattern):
                 return Output(0, b"".join(_named(self._fake, directory, pattern)))
@@ -201,15 +202,15 @@ class FakeSession:
         try:
             match action:
                 case Put(path, entry):
-                    self._put(path.rstrip("/"), entry)
+                    self._put(script.absolute(path), entry)
                 case Remove(path, tree):
-                    remove(self._fake.files, path.rstrip("/"), tree=tree)
+                    remove(self._fake.files, script.absolute(path), tree=tree)
                 case Run():
                     return self._fake.run(action)
                 case Fetch(source, into):
                     return self._fetch(source, Path(into))
         except OSError as error:
-            return Output(1, b"", f"{error}\n".encode())
+            return _failed(f"{error}")
         return Output(0)
 
     def _put(self, path: str, entry: File | Dir | Link) -> None:
@@ -252,7 +253,7 @@ class FakeSession:
         else:
             content = self._fake.read(source)
         if content is None:
-            return Output(1, b"", f"{source}: no such file\n".encode())
+            return _failed(f"{source}: no such file")
         into.parent.mkdir(parents=True, exist_ok=True)
         into.write_bytes(content)
         return Output(0, hashlib.sha256(content).hexdigest().encode())
@@ -287,8 +288,6 @@ def check_put(files: Mapping[str, FakeEntry], path: str, entry: File | Dir | Lin
     """Raise `OSError` where a host would refuse to put *entry* at *path*."""
     now = files.get(path)
     parent = files.get(_resolved(files, posixpath.dirname(path)))
-    if not path.startswith("/") or path == "/":
-        raise StepFailed("", f"{path!r:.200} is not a path to change", "give an absolute path")
     if parent is None or parent.kind != "dir":
         raise FileNotFoundError(f"{posixpath.dirname(path)}: no such directory")
     if now is None:
@@ -300,8 +299,6 @@ def check_put(files: Mapping[str, FakeEntry], path: str, entry: File | Dir | Lin
 
 def remove(files: dict[str, FakeEntry], path: str, *, tree: bool) -> None:
     """Make *path* absent; raises `OSError` where a host would refuse."""
-    if not path.startswith("/"):
-        raise StepFailed("", f"{path!r:.200} is not a path to change", "give an absolute path")
     below = [each for each in files if each.startswith(f"{path}/")]
     if below and not tree:
         raise OSError(f"{path}: Directory not empty")
@@ -358,10 +355,14 @@ def _name(numbers: Mapping[str, int], owner: str | None) -> str | None:
     return next((name for name, number in numbers.items() if number == int(owner)), owner)
 
 
+def _failed(text: str, rc: int = 1) -> Output:
+    return Output(rc, b"", text.encode("utf-8", "surrogateescape") + b"\n")
+
+
 def _save(fake: FakeHost, path: str, run_dir: str, sha256: str) -> Output:
     content = fake.read(path)
     if content is None or hashlib.sha256(content).hexdigest() != sha256:
-        return Output(1, b"", f"{path}: changed since it was looked at\n".encode())
+        return _failed(f"{path}: changed since it was looked at")
     for parent in (posixpath.dirname(run_dir), run_dir, f"{run_dir}/originals"):
         fake.files.setdefault(parent, FakeEntry(kind="dir", mode=0o700))
     fake.files[f"{run_dir}/originals/{sha256}"] = FakeEntry(content, 0o600)

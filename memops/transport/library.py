@@ -243,7 +243,10 @@ FRAMES = r"""
 memops_nl='
 '
 memops_locale=${LC_ALL-}
-LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+for memops_each in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin; do
+    case :$PATH: in *":$memops_each:"*) ;; *) PATH=$PATH:$memops_each ;; esac
+done
+LC_ALL=C
 export LC_ALL PATH
 unset ENV BASH_ENV CDPATH
 umask 022

@@ -201,9 +201,9 @@ class Overlay:
     def _pretend(self, action: Action) -> Output:
         match action:
             case Put(path, entry):
-                return self._put(_plain(path), entry)
+                return self._put(script.absolute(path), entry)
             case Remove(path, tree):
-                return self._remove(_plain(path), tree=tree)
+                return self._remove(script.absolute(path), tree=tree)
             case Run() | Fetch():
                 return Output(0)
 

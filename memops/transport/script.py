@@ -82,6 +82,14 @@ def operand(path: str) -> str:
     return quote(path if path.startswith("/") else f"./{path}")
 
 
+def absolute(path: str) -> str:
+    """*path* in its simplest form; an action takes only absolute paths, and never ``/``."""
+    simple = posixpath.normpath(path)
+    if not path.startswith("/") or ".." in path.split("/") or not simple.strip("/"):
+        raise StepFailed("", f"{path!r:.200} is not a path to change", "give an absolute path")
+    return "/" + simple.lstrip("/")
+
+
 def printf(content: bytes) -> str:
     """The command that prints *content*, of any bytes, in dash, bash and busybox alike."""
     text = "".join(chr(byte) if byte in _PLAIN else f"\\{byte:03o}" for byte in content)
@@ -122,9 +130,9 @@ def action(wanted: Action, run_dir: str) -> Call:
     """The call that does an action; *run_dir* is the shell word of the run directory."""
     match wanted:
         case Put(path, entry):
-            return _put(_absolute(path), entry, run_dir)
+            return _put(quote(absolute(path)), entry, run_dir)
         case Remove(path, tree):
-            return Call(f"memops_remove {_absolute(path)} {'tree' if tree else quote('')}")
+            return Call(f"memops_remove {quote(absolute(path))} {'tree' if tree else quote('')}")
         case Run():
             return _run(wanted, "memops_restore; ")
         case Fetch():
@@ -220,14 +228,6 @@ def _owner(owner: str | None, group: str | None) -> str:
     if owner is not None and group is None:
         return quote(owner)
     return quote(f"{owner or ''}:{group or ''}")
-
-
-def _absolute(path: str) -> str:
-    """*path* quoted, in its simplest form; an action takes only absolute paths, and never ``/``."""
-    simple = posixpath.normpath(path)
-    if not path.startswith("/") or ".." in path.split("/") or simple.strip("/") == "":
-        raise StepFailed("", f"{path!r:.200} is not a path to change", "give an absolute path")
-    return quote("/" + simple.lstrip("/"))
 
 
 def _pattern(pattern: str) -> str:
