@@ -80,15 +80,17 @@ def show(
 ) -> None:
     """Print a report on each of *subjects*."""
     import gc
+    import sys
 
     from memops.profile.study import study
     from memops.report import FORMATS
     from memops.report.view import View
 
     gc.disable()  # all that is read stays to the end, and looking it through takes a third of the time
+    style = "terminal" if style == "text" and sys.stdout.isatty() else style
     view = View(top, _width())
     for at, each in enumerate(subjects):
-        if at and style == "text":
+        if at and style in {"text", "terminal"}:
             click.echo()
         click.echo(FORMATS[style](study(each, pid=pid, base=base), view), nl=False)
 

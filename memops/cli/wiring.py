@@ -195,7 +195,6 @@ def _fleet(
     from memops.engine.bind import Binder
     from memops.engine.collect import bring
     from memops.engine.options import Fleet
-    from memops.playbook.template import render_value
     from memops.recipes.kitchen import kitchen as default_kitchen
 
     @cache
@@ -210,7 +209,7 @@ def _fleet(
         return recipes.make(recipe, session, kitchen or default_kitchen(), to)
 
     return Fleet(
-        select=lambda pattern: given.select(str(render_value(pattern, extra))),
+        select=given.select,
         host=given.host,
         variables=variables,
         apps=apps,

@@ -69,6 +69,15 @@ def b64decode(value: object) -> str:
     return base64.b64decode(str(value)).decode()
 
 
+def systemd_quote(value: object) -> str:
+    """*value* quoted for a file of ``EnvironmentFile=`` (man 5 systemd.exec); of one line only."""
+    text = str(value)
+    if not text.isprintable():
+        raise ValueError(f"{text!r:.60} cannot stand in an environment file")
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("`", "\\`").replace("$", "\\$")
+    return f'"{escaped}"'
+
+
 def quote(value: object) -> str:
     """*value* as one word of a shell command."""
     return shlex.quote(str(value))
@@ -100,6 +109,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "dirname": posixpath.dirname,
     "from_json": json.loads,
     "quote": quote,
+    "systemd_quote": systemd_quote,
     "regex_replace": regex_replace,
     "regex_search": regex_search,
     "ternary": ternary,
