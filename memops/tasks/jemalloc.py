@@ -15,7 +15,7 @@ from memops.model.step import Change, Step
 from memops.tasks.entries import ensure, ensure_parents
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
     from memops.facts.os import Platform
     from memops.model.step import Probe
@@ -49,8 +49,9 @@ def jemalloc(
     pin = "" if version == "distro" else _pin(version, sha256)
     path, manifest = (where(version, VARIANT, prefix) for where in _PATHS)
     probe.prefetch(
-        platform(path), entry(path, digest=True), facts.library(path), facts.manifest(manifest),
-        facts.distro(), *([facts.complaint(path, malloc_conf)] if malloc_conf else []),
+        platform(path), entry(path, digest=True),
+        *((facts.library(path), facts.manifest(manifest)) if pin else (facts.distro(),)),
+        *((facts.complaint(path, malloc_conf),) if malloc_conf else ()),
     )  # fmt: skip
     host = probe(platform(path))
     if version == "distro":

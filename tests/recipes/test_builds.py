@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -121,7 +122,7 @@ def test_two_processes_keep_each_other_out(tmp_path: Path) -> None:
         "import sys, time; from pathlib import Path; from memops.recipes.lock import alone\n"
         "with alone(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     )
-    argv = [shutil.which("python3") or "python3", "-c", text, str(lock)]
+    argv = [sys.executable, "-c", text, str(lock)]
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path.cwd())])}
     waited = []
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env) as other:
