@@ -29,7 +29,7 @@ def allocator_module(stacks: Iterable[Frames], executable: str) -> str:
     """The path of the library the stacks begin in; empty if it is the program itself.
 
     A program with the allocator linked in has its own code in the same module: there only the names
-    tell (see `allocator_depth`).
+    tell (see `allocator_test`).
     """
     first = Counter(frames[0].path for frames in stacks if frames)
     if not first:
@@ -39,18 +39,19 @@ def allocator_module(stacks: Iterable[Frames], executable: str) -> str:
     return path if alone and path.startswith("/") and path != executable else ""
 
 
-def allocator_depth(frames: Frames, module: str, name: Callable[[Frame], Name]) -> int:
-    """How many leading *frames* are the allocator's; at least one frame always stays."""
-    last, depth = len(frames) - 1, 0
+def allocator_test(module: str) -> Callable[[Frame, Name], bool]:
+    """Whether a frame is the allocator's: in its *module*, or, if linked in, by its name.
+
+    ``operator new`` is taken for the allocator's wherever it lies.
+    """
     prefix = f"{module}@"
-    while module and depth < last and frames[depth].startswith(prefix):
-        depth += 1
-    while depth < last and _is_allocator(name(frames[depth]).symbol, linked_in=not module):
-        depth += 1
-    return max(depth, 0)
 
+    def is_allocator(frame: Frame, name: Name) -> bool:
+        if module and frame.startswith(prefix):
+            return True
+        symbol = name.symbol
+        if symbol.startswith(_NEW):
+            return True
+        return not module and (symbol in _ENTRIES or symbol.startswith(_INSIDE))
 
-def _is_allocator(symbol: str, *, linked_in: bool) -> bool:
-    if symbol.startswith(_NEW):
-        return True
-    return linked_in and (symbol in _ENTRIES or symbol.startswith(_INSIDE))
+    return is_allocator

@@ -5,36 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from math import sqrt
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from memops.profile.allocator import allocator_depth, allocator_module
-from memops.profile.demangle import demangle
-from memops.profile.estimate import NOTHING, Estimate, Profile
+from memops.profile.naming import Call, Codes, Row, Vocabulary, condense
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping as Map
 
-    from memops.profile.estimate import Frames
-    from memops.profile.frame import Frame
-    from memops.profile.symbols import Names
+    from memops.profile.estimate import Profile
 
 _Key = TypeVar("_Key")
+_ZERO = Row(0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One frame of a stack for people: its *function*, its *module*, and why it has no name.
-
-    *function* is ``libz.so.1+0xaa20`` or an address where *reason* is not empty.
-    """
-
-    function: str
-    module: str
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(NamedTuple):
     """So many *bytes* (of *objects*) with the sampling *error* of the bytes, one sigma."""
 
     bytes: int
@@ -42,16 +27,14 @@ class Amount:
     error: float
 
 
-@dataclass(frozen=True, slots=True)
-class Grown:
+class Grown(NamedTuple):
     """A stack without the allocator's frames, the leaf first, and how much it grew."""
 
     calls: tuple[Call, ...]
     amount: Amount
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionRow:
+class FunctionRow(NamedTuple):
     """A function: the growth it allocated itself (*flat*), and with all it called (*cumulative*)."""
 
     call: Call
@@ -59,8 +42,7 @@ class FunctionRow:
     cumulative: Amount
 
 
-@dataclass(frozen=True, slots=True)
-class Culprit:
+class Culprit(NamedTuple):
     """A function that allocates what grows, and who calls it."""
 
     function: Call
@@ -70,148 +52,128 @@ class Culprit:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """The growth of one process, stack by stack, the largest first.
+    """The growth of one process; stacks, functions and culprits with the largest first.
 
     *live* is what the last dump holds; *growth* is *live* less what the first holds, or all of
-    *live* when there is no first (*is_growth* tells).
+    *live* when there is no first (*is_growth* tells). *unnamed* tells why frames have no name, with
+    the bytes that grew in stacks with such frames.
     """
 
     live: Amount
     growth: Amount
     is_growth: bool
     stacks: tuple[Grown, ...]
-
-    @property
-    def functions(self) -> tuple[FunctionRow, ...]:
-        """The functions by what they allocated themselves, the most first."""
-        return _functions(self.stacks)
-
-    @property
-    def culprits(self) -> tuple[Culprit, ...]:
-        """The functions that grew and their callers, the most first."""
-        return _culprits(self.stacks)
-
-    @property
-    def unnamed(self) -> tuple[tuple[str, int], ...]:
-        """Why frames have no name, with the bytes of growth in the stacks that have such frames."""
-        sums: Counter[str] = Counter()
-        for stack in self.stacks:
-            for reason in {call.reason for call in stack.calls if call.reason}:
-                sums[reason] += max(stack.amount.bytes, 0)
-        return tuple(sorted(sums.items(), key=lambda each: (-each[1], each[0])))
+    functions: tuple[FunctionRow, ...]
+    culprits: tuple[Culprit, ...]
+    unnamed: tuple[tuple[str, int], ...]
 
 
-def analyse(last: Profile, first: Profile | None, names: Names, executable: str) -> Analysis:
+def analyse(last: Profile, first: Profile | None, words: Vocabulary) -> Analysis:
     """What grew from *first* to *last*; all that is live in *last* without a *first*."""
-    before = first.stacks if first else {}
-    module = allocator_module(last.stacks, executable)
-    sums: dict[Frames, list[int]] = {}
-    for frames in {**before, **last.stacks}:
-        depth = allocator_depth(frames, module, names.of)
-        row = sums.setdefault(frames[depth:], [0, 0, 0])
-        _count(row, last.stacks.get(frames, NOTHING), before.get(frames, NOTHING))
-    calls = _Calls(names)
-    stacks = [Grown(calls.of(frames), _amount(row)) for frames, row in sums.items() if any(row[:2])]
-    total = last.total
-    start = first.total if first else NOTHING
+    after = condense(last, words)
+    before = condense(first, words) if first else {}
+    rows = {codes: _growth(before.get(codes, _ZERO), after.get(codes, _ZERO))
+            for codes in {**before, **after}}  # fmt: skip
+    rows = {codes: row for codes, row in rows.items() if row[0] or row[1]}
+    end, start = last.total, first.total if first else None
     return Analysis(
-        live=Amount(total.bytes, total.objects, total.error),
-        growth=_amount(_count([0, 0, 0], total, start)),
+        live=Amount(end.bytes, end.objects, end.error),
+        growth=_amount(_growth(_row(start), _row(end))),
         is_growth=first is not None,
-        stacks=tuple(sorted(stacks, key=_by_bytes)),
+        stacks=_stacks(rows, words.calls),
+        functions=_functions(rows, words.calls),
+        culprits=_culprits(rows, words.calls),
+        unnamed=_unnamed(rows, words.calls),
     )
 
 
-def _count(row: list[int], last: Estimate, first: Estimate) -> list[int]:
-    """Add to *row* the bytes and objects from *first* to *last*, and the variance of the bytes.
+def _growth(before: Row, after: Row) -> Row:
+    """From *before* to *after*, with the variance of the difference.
 
-    Both dumps are estimates. What lives in both was sampled once and its error cancels, but a dump
-    does not say what that is: the sum of both variances is the upper bound.
+    Both are estimates. What lives in both was sampled once and its error cancels, but a dump does
+    not say what that is: the sum of both variances is the upper bound.
     """
-    row[0] += last.bytes - first.bytes
-    row[1] += last.objects - first.objects
-    row[2] += last.variance + first.variance
-    return row
+    return Row(after[0] - before[0], after[1] - before[1], after[2] + before[2])
 
 
-def _amount(row: list[int]) -> Amount:
+def _row(estimate: tuple[int, int, int] | None) -> Row:
+    objects, size, variance = estimate or (0, 0, 0)
+    return Row(size, objects, variance)
+
+
+def _amount(row: Sequence[int]) -> Amount:
     return Amount(row[0], row[1], sqrt(row[2]))
 
 
-def _by_bytes(stack: Grown) -> tuple[int, list[str]]:
-    return -stack.amount.bytes, [call.function for call in stack.calls]
+def _stacks(rows: Map[Codes, Row], calls: Sequence[Call]) -> tuple[Grown, ...]:
+    call_of = calls.__getitem__
+    ordered = sorted(rows.items(), key=lambda each: -each[1][0])
+    found = [Grown(tuple(map(call_of, codes)), _amount(row)) for codes, row in ordered]
+    return tuple(sorted(found, key=lambda each: (-each.amount.bytes, each.calls)))
 
 
-class _Calls:
-    """Frames to calls, each made once."""
-
-    def __init__(self, names: Names) -> None:
-        self._names = names
-        self._known: dict[Frame, Call] = {}
-
-    def of(self, frames: Frames) -> tuple[Call, ...]:
-        try:
-            return tuple(map(self._known.__getitem__, frames))
-        except KeyError:
-            self._known.update({frame: self._call(frame) for frame in frames})
-            return tuple(map(self._known.__getitem__, frames))
-
-    def _call(self, frame: Frame) -> Call:
-        symbol, label, reason = self._names.of(frame)
-        return Call(demangle(symbol) if symbol else label, frame.module, reason)
+def _functions(rows: Map[Codes, Row], calls: Sequence[Call]) -> tuple[FunctionRow, ...]:
+    flat: dict[int, list[int]] = {}
+    cumulative: dict[int, list[int]] = {}
+    for codes, row in rows.items():
+        _add(flat, codes[:1], row)
+        _add(cumulative, set(codes), row)
+    nothing = [0, 0, 0]
+    found = (
+        FunctionRow(calls[code], _amount(flat.get(code, nothing)), _amount(sums))
+        for code, sums in cumulative.items()
+    )
+    return tuple(sorted(found, key=_by_flat))
 
 
-def _functions(stacks: Iterable[Grown]) -> tuple[FunctionRow, ...]:
-    flat: dict[Call, list[float]] = {}
-    cumulative: dict[Call, list[float]] = {}
-    for stack in stacks:
-        amount = stack.amount
-        row = (amount.bytes, amount.objects, amount.error**2)
-        if stack.calls:
-            _add(flat, stack.calls[0], row)
-        for call in set(stack.calls):
-            _add(cumulative, call, row)
-    rows = [
-        FunctionRow(call, _summed(flat.get(call)), _summed(sums))
-        for call, sums in cumulative.items()
-    ]
-    return tuple(sorted(rows, key=_by_flat))
+def _by_flat(row: FunctionRow) -> tuple[int, int, Call]:
+    return -row.flat.bytes, -row.cumulative.bytes, row.call
 
 
-def _by_flat(row: FunctionRow) -> tuple[int, int, str]:
-    return -row.flat.bytes, -row.cumulative.bytes, row.call.function
+def _culprits(rows: Map[Codes, Row], calls: Sequence[Call]) -> tuple[Culprit, ...]:
+    sums: dict[Codes, list[int]] = {}
+    for codes, row in rows.items():
+        _add(sums, [_blamed(codes, calls)], row)
+    found = (
+        Culprit(calls[codes[0]], calls[codes[1]] if codes[1:] else None, _amount(row))
+        for codes, row in sums.items()
+        if codes
+    )
+    return tuple(sorted(found, key=lambda each: (-each.amount.bytes, each.function)))
 
 
-def _culprits(stacks: Iterable[Grown]) -> tuple[Culprit, ...]:
-    sums: dict[tuple[Call, Call | None], list[float]] = {}
-    for stack in stacks:
-        if stack.calls:
-            amount = stack.amount
-            _add(sums, _blamed(stack.calls), (amount.bytes, amount.objects, amount.error**2))
-    rows = (Culprit(*pair, _summed(row)) for pair, row in sums.items())
-    return tuple(sorted(rows, key=lambda each: (-each.amount.bytes, each.function.function)))
-
-
-def _blamed(calls: tuple[Call, ...]) -> tuple[Call, Call | None]:
+def _blamed(codes: Codes, calls: Sequence[Call]) -> Codes:
     """The first function with a name in the module that allocates, and its caller.
 
     A stripped library names only what it exports: ``inflate``, say, for the static function in it
     that calls malloc.
     """
-    module = calls[0].module
-    for at, call in enumerate(calls):
-        if call.module != module:
+    for at, code in enumerate(codes):
+        call = calls[code]
+        if call.module != calls[codes[0]].module:
             break
         if not call.reason:
-            return call, calls[at + 1] if at + 1 < len(calls) else None
-    return calls[0], calls[1] if len(calls) > 1 else None
+            return codes[at : at + 2]
+    return codes[:2]
 
 
-def _add(sums: dict[_Key, list[float]], key: _Key, row: tuple[float, float, float]) -> None:
-    have = sums.setdefault(key, [0, 0, 0])
-    for at, value in enumerate(row):
-        have[at] += value
+def _unnamed(rows: Map[Codes, Row], calls: Sequence[Call]) -> tuple[tuple[str, int], ...]:
+    nameless = {code for code, call in enumerate(calls) if call.reason}
+    sums: Counter[str] = Counter()
+    for codes, row in rows.items():
+        for reason in {calls[code].reason for code in nameless.intersection(codes)}:
+            sums[reason] += max(row[0], 0)
+    return tuple(sorted(sums.items(), key=lambda each: (-each[1], each[0])))
 
 
-def _summed(row: list[float] | None) -> Amount:
-    return Amount(int(row[0]), int(row[1]), sqrt(row[2])) if row else Amount(0, 0, 0.0)
+def _add(sums: dict[_Key, list[int]], keys: Iterable[_Key], row: Row) -> None:
+    """Add *row* to that of each of *keys*."""
+    size, objects, variance = row
+    for key in keys:
+        if key in sums:
+            have = sums[key]
+            have[0] += size
+            have[1] += objects
+            have[2] += variance
+        else:
+            sums[key] = [size, objects, variance]

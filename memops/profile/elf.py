@@ -26,7 +26,7 @@ _SHT_SYMTAB, _SHT_NOTE, _SHT_NOBITS, _SHT_DYNSYM = 2, 7, 8, 11
 _STT_FUNC, _STT_GNU_IFUNC = 2, 10
 _NT_GNU_BUILD_ID = 3
 _EM_ARM = 40
-_NAME_LIMIT = 1 << 16
+_NAME_LIMIT = 1 << 14
 _HEADERS_LIMIT = 1 << 16
 _NESTED = 32
 _RANK = {1: 0, 2: 1, 0: 2}  # global before weak before local, for names of the same function
@@ -96,7 +96,7 @@ class Elf:
 
     def _build_id(self, offset: int, size: int) -> str:
         """The build-id among the notes at *offset*: name size, size, type, name, descriptor."""
-        end = min(offset + size, len(self.view))
+        end = min(offset + size, len(self.view))  # an offset beyond the file ends the loop at once
         while offset + 12 <= end:
             names, length, kind = struct.unpack_from(f"{self.order}III", self.view, offset)
             start = offset + 12 + _aligned(names)
@@ -148,7 +148,7 @@ class Elf:
         if names is None or table.entry != code.size:
             return
         thumb = ~1 if self.machine == _EM_ARM else ~0
-        rows = self.view[table.offset : table.offset + table.size]
+        rows = _bytes_at(self.view, table.offset, table.size)
         for row in code.iter_unpack(rows[: len(rows) - len(rows) % code.size]):
             info = row[info_at]
             if info & 15 in (_STT_FUNC, _STT_GNU_IFUNC) and row[home_at] and row[size_at]:
@@ -162,12 +162,17 @@ class Elf:
 
     def _named(self, entry: tuple[int, int, int, int]) -> tuple[int, Function]:
         address, size, rank, at = entry
-        end = self.view.find(b"\0", at, at + _NAME_LIMIT)
-        name = self.view[at:end].decode("utf-8", "replace") if end > at else ""
+        name = _bytes_at(self.view, at, _NAME_LIMIT).partition(b"\0")[0].decode("utf-8", "replace")
         return rank, Function(address, size, name)
 
     def _section(self, index: int) -> Section | None:
         return self.sections[index] if index < len(self.sections) else None
+
+
+def _bytes_at(view: mmap.mmap | bytes, offset: int, size: int) -> bytes:
+    """At most *size* bytes at *offset*; nothing beyond the end, however far."""
+    start = min(offset, len(view))
+    return view[start : min(start + size, len(view))]
 
 
 def _preference(named: tuple[int, Function]) -> tuple[bool, int, int, str]:
@@ -223,5 +228,5 @@ def _table(
     if entry != row.size or not offset:
         return
     with suppress(struct.error):
-        for index in range(min(count, _HEADERS_LIMIT)):
-            yield row.unpack_from(view, offset + index * entry)
+        for at in range(offset, len(view), row.size)[: min(count, _HEADERS_LIMIT)]:
+            yield row.unpack_from(view, at)

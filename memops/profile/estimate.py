@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as Map
 
     from memops.profile.heap import HeapProfile
+    from memops.profile.maps import AddressSpace
 
 Frames = tuple[Frame, ...]
 """A stack, the leaf first."""
@@ -70,14 +71,26 @@ def estimate(heap: HeapProfile, build_ids: Map[str, str]) -> Profile:
     Addresses that are the same place (a library mapped twice) come together.
     """
     spread = heap.interval if heap.interval > 1 else 0
-    addresses = {pc for stack in heap.stacks for pc in stack}
-    frame_of = {pc: locate(pc, heap.space, build_ids) for pc in addresses}.__getitem__
+    frame_of = _Located(heap.space, build_ids).__getitem__
     stacks: dict[Frames, Estimate] = {}
     for stack, (objects, size) in heap.live.items():
         frames = tuple(map(frame_of, stack))
         each = Estimate(objects, size, size * spread)
         stacks[frames] = _plus(stacks[frames], each) if frames in stacks else each
     return Profile(_something(stacks))
+
+
+class _Located(dict[int, Frame]):
+    """The frame of each address, made when it is first asked for."""
+
+    def __init__(self, space: AddressSpace, build_ids: Map[str, str]) -> None:
+        super().__init__()
+        self._space = space
+        self._build_ids = build_ids
+
+    def __missing__(self, address: int) -> Frame:
+        frame = self[address] = locate(address, self._space, self._build_ids)
+        return frame
 
 
 def merge(one: Profile, other: Profile) -> Profile:

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 _COUNTS = rb"(\d{1,20}): (\d{1,20}) \[(\d{1,20}): (\d{1,20})\]"
 _HEADER = re.compile(rb"heap_v2/(\d{1,20})\n  t\*: " + _COUNTS + rb"\n((?:  t\d[^\n]{0,200}+\n)*+)")
 _STACK = re.compile(
-    rb"@([ 0-9a-fx]*+)\n  t\*: " + _COUNTS + rb"\n((?:  t\d[^\n]{0,100}+\n)*+)",
+    rb"@([ 0-9a-fx]*+)\n  t\*: ("
+    + _COUNTS.translate(None, b"()")
+    + rb"\n)((?:  t\d[^\n]{0,100}+\n)*+)",
 )
+_NUMBER = re.compile(rb"\d+")
 _THREAD = re.compile(rb"  t(\d{1,20}): " + _COUNTS + rb"(?: ([^\n]*+))?\n")
 _LIBRARIES = b"\nMAPPED_LIBRARIES:\n"
 _REDO = "collect it again, or analyse the other dumps without it"
@@ -71,10 +74,9 @@ def _stacks(text: bytes, start: int, end: int, name: str) -> dict[tuple[int, ...
         if match.start() != position:
             break
         position = match.end()
-        frames, objects, size, all_objects, all_size, threads = match.groups()
-        samples = Samples(Count(int(objects), int(size)), Count(int(all_objects), int(all_size)))
+        frames, counts, threads = match.groups()
         stack = _addresses(frames, addresses, match, name)
-        each = Sampled(samples, _by_thread(threads, match, name) if threads else ())
+        each = _sampled(counts, threads, match, name)
         stacks[stack] = _both(stacks[stack], each) if stack in stacks else each
     if position != end and text[position:end].strip():
         raise _at(text, position, name, f"{_excerpt(text, position)} is not a stack of a heap")
@@ -107,13 +109,14 @@ def _read_addresses(tokens: Iterable[bytes], match: re.Match[bytes], name: str) 
     return read
 
 
-def _by_thread(lines: bytes, match: re.Match[bytes], name: str) -> tuple[tuple[int, Samples], ...]:
-    return tuple(
-        [
-            (int(uid), Samples(Count(int(a), int(b)), Count(int(c), int(d))))
-            for uid, a, b, c, d, _ in _thread_lines(lines, match, name)
-        ]
-    )
+def _sampled(counts: bytes, threads: bytes, match: re.Match[bytes], name: str) -> Sampled:
+    """The samples of a stack; nearly always one thread has them all, in the same words."""
+    samples = _samples(_NUMBER.findall(counts))
+    head, _, rest = threads.partition(b": ")
+    if rest == counts and head[3:].isdigit():
+        return Sampled(samples, ((int(head[3:]), samples),))
+    found = _thread_lines(threads, match, name) if threads else []
+    return Sampled(samples, tuple([(int(uid), _samples(each)) for uid, *each, _ in found]))
 
 
 def _threads(header: re.Match[bytes], name: str) -> tuple[Thread, ...]:
@@ -129,7 +132,7 @@ def _thread_lines(
     """The fields of the thread *lines*, which are the last group of *match*."""
     found = _THREAD.findall(lines)
     if len(found) != lines.count(b"\n"):
-        position = match.start(6)
+        position = match.start(match.lastindex or 0)
         for line in lines.splitlines(keepends=True):
             if not _THREAD.fullmatch(line):
                 break
@@ -139,8 +142,10 @@ def _thread_lines(
 
 
 def _samples(counts: Iterable[bytes]) -> Samples:
-    objects, size, all_objects, all_size = map(int, counts)
-    return Samples(Count(objects, size), Count(all_objects, all_size))
+    objects, size, all_objects, all_size = counts
+    if all_objects == all_size == b"0":
+        return Samples(Count(int(objects), int(size)))
+    return Samples(Count(int(objects), int(size)), Count(int(all_objects), int(all_size)))
 
 
 def _both(one: Sampled, other: Sampled) -> Sampled:

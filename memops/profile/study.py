@@ -7,10 +7,12 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 from memops.errors import UsageError
+from memops.profile.allocator import allocator_module, allocator_test
 from memops.profile.analysis import analyse
 from memops.profile.dumps import by_process, find_dumps, read_dump
 from memops.profile.estimate import estimate
 from memops.profile.heap_parse import parse_heap
+from memops.profile.naming import Vocabulary
 from memops.profile.perfmap import parse_perf_map
 from memops.profile.symbols import ElfSymbols, JitSymbols, Names, files_here
 
@@ -94,12 +96,13 @@ def study(inputs: Inputs, *, pid: int | None = None, base: Path | None = None) -
     chosen = max(runs, key=lambda run: run.process.live)
     first, first_path = _first(chosen, base)
     last_path = chosen.files[-1].path
+    last = estimate(chosen.last, inputs.build_ids)
     names = Names(_sources(inputs, chosen.last))
+    module = allocator_module(last.stacks, chosen.last.executable)
     analysis = analyse(
-        estimate(chosen.last, inputs.build_ids),
+        last,
         estimate(first, inputs.build_ids) if first else None,
-        names,
-        chosen.last.executable,
+        Vocabulary(names, allocator_test(module)),
     )
     return Study(
         inputs=inputs,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from memops.report.folded import folded
 from memops.report.json import as_json
+from memops.report.terminal import terminal
 from memops.report.text import text
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 FORMATS: dict[str, Callable[[Study, View], str]] = {
     "text": text,
+    "terminal": terminal,
     "json": as_json,
     "folded": folded,
 }

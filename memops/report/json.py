@@ -11,7 +11,7 @@ name, else empty); ``calls`` of a stack are leaf first.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,17 +34,28 @@ def as_object(study: Study) -> dict[str, object]:
         "app": study.inputs.app,
         "host": study.inputs.host,
         "life": study.inputs.life,
-        "process": asdict(study.process),
+        "process": _plain(study.process),
         "first": str(study.first) if study.first else None,
         "last": str(study.last),
         "interval": study.interval,
         "is_growth": analysis.is_growth,
-        "live": asdict(analysis.live),
-        "growth": asdict(analysis.growth),
-        "culprits": [asdict(each) for each in analysis.culprits],
-        "functions": [asdict(each) for each in analysis.functions],
-        "stacks": [asdict(each) for each in analysis.stacks],
+        "live": _plain(analysis.live),
+        "growth": _plain(analysis.growth),
+        "culprits": _plain(analysis.culprits),
+        "functions": _plain(analysis.functions),
+        "stacks": _plain(analysis.stacks),
         "unnamed": [{"reason": reason, "bytes": size} for reason, size in analysis.unnamed],
-        "others": [asdict(each) for each in study.others],
+        "others": _plain(study.others),
         "notes": list(study.notes),
     }
+
+
+def _plain(value: object) -> object:
+    """*value* as JSON knows it: records by the names of their fields, tuples as lists."""
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, tuple):
+        names = getattr(value, "_fields", None)
+        items = [_plain(each) for each in value]
+        return dict(zip(names, items, strict=True)) if names else items
+    return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from memops.profile.frame import JIT
@@ -11,7 +12,8 @@ from memops.units import format_size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from memops.profile.analysis import Amount, Call, Culprit, FunctionRow, Grown
+    from memops.profile.analysis import Amount, Culprit, FunctionRow, Grown
+    from memops.profile.naming import Call
     from memops.profile.study import Study
     from memops.report.view import View
 
@@ -28,8 +30,8 @@ def text(study: Study, view: View) -> str:
     blocks = [
         [clip(title(study), width), *sentences(study)],
         _table(study, view.top, width),
-        _stacks(study, width),
-        [f"note: {each}" for each in study.notes] + _left_out(study, width),
+        stacks(study, width),
+        remarks(study, width),
         [f"next: {next_step(study)}"],
     ]
     return "\n".join("\n".join(block) + "\n" for block in blocks if block)
@@ -90,36 +92,50 @@ def short_module(call: Call) -> str:
 
 def next_step(study: Study) -> str:
     """The next command to type, for this very study."""
-    analysis, pid = study.analysis, study.process.pid
+    analysis, inputs = study.analysis, study.inputs
     reasons = " ".join(reason for reason, size in analysis.unnamed if size)
-    first = f"{study.first} " if study.first else ""
-    again = f"memops analyze {first}{study.last}"
+    again = shlex.join(["memops", "analyze", *_subject(study)])
     if not analysis.is_growth:
-        return f"take another dump after a while, then memops analyze {study.last} LATER.heap"
+        if inputs.host:
+            return f"memops collect --hosts {inputs.host} again after a while, then {again}"
+        return f"take another dump after a while, then {again} LATER.heap"
     if "without a perf map" in reasons:
-        which = pid if pid is not None else "PID"
-        return f"jcmd {which} Compiler.perfmap, then {again} --perf-map /tmp/perf-{which}.map"
+        if inputs.host:
+            return f"memops collect --hosts {inputs.host} --jvm, then {again}, for the Java methods"
+        pid = study.process.pid or "PID"
+        return f"jcmd {pid} Compiler.perfmap, then {again} --perf-map /tmp/perf-{pid}.map"
     if "no file" in reasons or "another build" in reasons:
-        return f"{again} --symbols DIR, a directory with the host's libraries"
+        return f"{again} --symbols DIR, a directory with the host's programs and libraries"
     return f"{again} --folded > stacks.folded, for a flame graph"
 
 
-def _table(study: Study, top: int, width: int) -> list[str]:
+def _subject(study: Study) -> list[str]:
+    """What to type to analyse the same again: the app and host, or the files."""
+    inputs = study.inputs
+    if inputs.host:
+        return ["--app", inputs.app, "--host", inputs.host]
+    return [str(path) for path in (study.first, study.last) if path]
+
+
+def table(study: Study, top: int) -> list[tuple[str, str, str, str]]:
+    """The *top* functions: what each allocated, its share, what it and its callees did, its name."""
     rows = [row for row in study.analysis.functions if row.flat.bytes or row.cumulative.bytes]
     if not rows:
         return []
-    total = study.analysis.growth.bytes
     head = "grown" if study.analysis.is_growth else "live"
-    lines = [f"{head:>22} {'share':>6} {'with callees':>13}  function"]
-    lines += [clip(_row(row, total), width) for row in rows[:top]]
-    return lines
+    total = study.analysis.growth.bytes
+    return [(head, "share", "with callees", "function"), *(_row(row, total) for row in rows[:top])]
 
 
-def _row(row: FunctionRow, total: int) -> str:
+def _table(study: Study, top: int, width: int) -> list[str]:
+    rows = table(study, top)
+    return [clip(f"{a:>22} {b:>6} {c:>13}  {name}", width) for a, b, c, name in rows]
+
+
+def _row(row: FunctionRow, total: int) -> tuple[str, str, str, str]:
     share = f"{100 * row.flat.bytes / total:.0f} %" if total > 0 and row.flat.bytes else ""
-    name = place(row.call)
     flat = amount(row.flat) if row.flat.bytes else "-"
-    return f"{flat:>22} {share:>6} {format_size(row.cumulative.bytes):>13}  {name}"
+    return flat, share, format_size(row.cumulative.bytes), place(row.call)
 
 
 def place(call: Call) -> str:
@@ -128,7 +144,8 @@ def place(call: Call) -> str:
     return call.function if call.reason or not module else f"{call.function} ({module})"
 
 
-def _stacks(study: Study, width: int) -> list[str]:
+def stacks(study: Study, width: int) -> list[str]:
+    """The largest stacks, leaf first, each frame on a line of its own."""
     lines: list[str] = []
     for stack in study.analysis.stacks[:_STACKS]:
         if stack.amount.bytes > 0:
@@ -144,8 +161,9 @@ def _stack(stack: Grown, *, sign: bool) -> Iterator[str]:
         yield f"    ... and {len(stack.calls) - _FRAMES} more callers"
 
 
-def _left_out(study: Study, width: int) -> list[str]:
-    lines = []
+def remarks(study: Study, width: int) -> list[str]:
+    """What the reader must know of the input, and the processes that were left out."""
+    lines = [clip(f"note: {each}", width) for each in study.notes]
     for each in study.others:
         program = each.executable.rpartition("/")[2] or "unknown program"
         many = f"{each.dumps} dump{'s' * (each.dumps != 1)}"
