@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 _SECTION = re.compile(r"\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?")
 _CHILD = re.compile(r"([^:\]\s]+)\s*(?:#.*)?")
-_WORD = re.compile(r"[A-Za-z_/~][\w./~@:-]*")
+_TEXT = re.compile(r"[A-Za-z_/~][\w ./~@:-]*|\d+\.\d+\.\d+[\w.]*")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_TOKEN = re.compile(r"""(?:[^ \t\r\n"'\\#]|"[^"\\]*"|'[^']*')+""")
+_SIMPLE = re.compile(rf"(?:{_TOKEN.pattern}|[ \t\r])*")
+_QUOTED = re.compile(r"""\"([^"]*)\"|'([^']*)'""")
 _KINDS = ("hosts", "children", "vars")
 
 
@@ -76,10 +80,7 @@ def _section(
 
 
 def _host(line: str, mark: Mark, draft: Draft, group: Group) -> None:
-    try:
-        words = shlex.split(line, comments=True) if _needs_shlex(line) else line.split()
-    except ValueError as error:
-        raise UsageError(str(mark), f"quotes do not match ({error})", "close the quote") from error
+    words = _split(line, mark)
     if not words:
         return
     if words[0].startswith("---"):
@@ -93,8 +94,17 @@ def _host(line: str, mark: Mark, draft: Draft, group: Group) -> None:
             variables.put(key, value, mark)
 
 
-def _needs_shlex(line: str) -> bool:
-    return any(special in line for special in "\"'\\#")
+def _split(line: str, mark: Mark) -> list[str]:
+    """The words of *line* as a shell has them, without a comment; quotes within words are taken off.
+
+    `shlex` goes letter by letter, so it is kept for the lines that need it.
+    """
+    if _SIMPLE.fullmatch(line):
+        return [_QUOTED.sub(r"\1\2", word) for word in _TOKEN.findall(line)]
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError as error:
+        raise UsageError(str(mark), f"quotes do not match ({error})", "close the quote") from error
 
 
 def _pair(word: str, mark: Mark) -> tuple[str, Any]:
@@ -123,8 +133,13 @@ def _variable(line: str, mark: Mark, draft: Draft, group: Group) -> None:
 
 
 def literal(text: str) -> Any:
-    """*text* as the Python literal it spells, else as itself; tuples and sets become lists."""
-    if _WORD.fullmatch(text) and text not in ("True", "False", "None"):
+    """*text* as the Python literal it spells, else as itself; tuples and sets become lists.
+
+    Names, addresses and whole numbers, which most values are, are told without the parser.
+    """
+    if _NUMBER.fullmatch(text):
+        return int(text)
+    if _TEXT.fullmatch(text) and text.strip() not in ("True", "False", "None"):
         return text
     try:
         with warnings.catch_warnings():
