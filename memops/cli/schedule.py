@@ -41,7 +41,7 @@ def command() -> None:
     """Collect regularly: a systemd timer on this machine, or a cron line where there is none."""
 
 
-@command.command("add")
+@command.command("add", short_help="Collect every TIME from now on.")
 @target_options
 @app_options
 @click.option("--every", required=True, metavar="TIME", help="How often: 15m, 1h, 1d.")
@@ -80,7 +80,7 @@ def add(every: str, name: str | None, jvm: bool, check: bool, diff: bool, **give
     return 0
 
 
-@command.command("list")
+@command.command("list", short_help="The schedules, and when each is due next.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def listed(as_json: bool) -> int:  # noqa: FBT001 - click's way
     """Show the schedules on this machine, and when each is due next."""
@@ -103,7 +103,7 @@ def listed(as_json: bool) -> int:  # noqa: FBT001 - click's way
     return 0
 
 
-@command.command("remove")
+@command.command("remove", short_help="Take a schedule away.")
 @_name_option
 @_checked
 @click.option("--force", is_flag=True, help="Even if somebody changed its files since.")
@@ -122,10 +122,10 @@ def remove(name: str, check: bool, diff: bool, force: bool, **given: Any) -> int
 
 def collect_argv(targets: Targets, choice: AppChoice, *, jvm: bool) -> Iterator[str]:
     """The ``memops collect`` that the timer runs: by absolute paths, whatever its directory."""
-    from memops.cli.wiring import inventory_sources
+    from memops.cli.inventory import default_sources
 
     yield from (sys.executable, "-m", "memops", "collect")
-    for source in inventory_sources(targets.inventory):
+    for source in targets.inventory or default_sources():
         yield from ("--inventory", source if "," in source else _absolute(source))
     yield from ("--hosts", targets.hosts)
     limit = targets.limit
