@@ -25,23 +25,27 @@ Unwinder = Literal["libgcc", "libunwind", "frameptr", "gcc", "none"]
 PREFIX = "/opt/memops"
 """The directory on a host below which memops installs, unless the operator says another."""
 
-# Arguments: the library, or nothing for the distribution's own.
+# Arguments: the library, or nothing for the distribution's own, of which the first that loads counts
+# (a host may have that of another processor too).
 SCRIPT = r"""
 LC_ALL=C
 export LC_ALL
 unset LD_PRELOAD MALLOC_CONF
-lib=$1
-if [ -z "$lib" ]; then
-    for each in /usr/lib/*/libjemalloc.so.2 /usr/lib64/libjemalloc.so.2 /usr/lib/libjemalloc.so.2; do
-        [ -e "$each" ] && lib=$each && break
-    done
-fi
-[ -e "$lib" ] || exit 0
-echo "path $lib"
 true=/bin/true
 [ -x $true ] || true=/usr/bin/true
-MALLOC_CONF=stats_print:true,stats_print_opts:mdablx LD_PRELOAD=$lib $true 2>&1 </dev/null
-exit 0
+describe() {
+    echo "path $1"
+    MALLOC_CONF=stats_print:true,stats_print_opts:mdablx LD_PRELOAD=$1 $true 2>&1 </dev/null
+}
+[ -n "$1" ] || set -- /usr/lib/*/libjemalloc.so.2 /usr/lib64/libjemalloc.so.2 \
+    /usr/lib/libjemalloc.so.2
+said=''
+for each; do
+    [ -e "$each" ] || continue
+    said=$(describe "$each")
+    case $said in *'Version: '*) break ;; esac
+done
+printf '%s\n' "$said"
 """
 
 # Arguments: the library, MALLOC_CONF. What ends in a dump is switched off after it was checked.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from memops.errors import HostError, UsageError
 from memops.facts.os import version_key
 from memops.model.action import Local
-from memops.model.event import Note
+from memops.model.event import Note, Progress
 from memops.model.host import ConnectOptions, Host
 from memops.recipes import places
 from memops.recipes.build import BuildFailed, brew, progress_of
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 LIBRARY, MANIFEST = "libjemalloc.so.2", "build.json"
 
 _OPTIONS = ("--enable-prof", "--disable-cxx", "--disable-static", "--disable-doc")
+_MOMENT = 1.0  # seconds in which like hosts that are asked at the same time begin their build
 # With these alone a library loads wherever glibc is; a missing one stops the app (exit code 127).
 _EVERYWHERE = ("libc.so.6", "libm.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2")
 _LOADERS = ("ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "ld-linux.so.2", "ld64.so.2")
@@ -100,13 +101,18 @@ def built(
     asked, build = time.time_ns(), build or _build
     if (found := _cached(wanted, kitchen)) is not None:
         return _shippable(found, wanted, session.host)
-    place = partial(places.choose, session.host, wanted.target, here=places.here())
-    chosen = place(wanted=kitchen.place, compiler=wanted.compiler)
-    directory = kitchen.cache / "builds" / wanted.key(portable=chosen == "portable")
 
     def waiting() -> None:
         sink(Note(session.host, f"waits for jemalloc {wanted.version}, which is being built"))
 
+    try:
+        place = partial(places.choose, session.host, wanted.target, here=places.here())
+        chosen = place(wanted=kitchen.place, compiler=wanted.compiler)
+    except HostError:
+        if (found := _of_a_like_host(wanted, kitchen, waiting)) is None:
+            raise
+        return _shippable(found, wanted, session.host)
+    directory = kitchen.cache / "builds" / wanted.key(portable=chosen == "portable")
     with alone(directory.with_name(f"{directory.name}.lock"), waiting):
         if (found := _cached(wanted, kitchen)) is None:
             with _told_to_all(directory.with_name(f"{directory.name}.failed"), asked):
@@ -123,6 +129,16 @@ def _cached(wanted: Wanted, kitchen: Kitchen) -> Path | None:
     if kitchen.place == "portable":
         return _whole(portable)
     return _whole(exact) or (_whole(portable) if kitchen.place == "auto" else None)
+
+
+def _of_a_like_host(wanted: Wanted, kitchen: Kitchen, waiting: Callable[[], None]) -> Path | None:
+    """What a like host that has a compiler is just having built, or None."""
+    time.sleep(_MOMENT)
+    lock = kitchen.cache / "builds" / f"{wanted.key(portable=False)}.lock"
+    if not lock.exists():
+        return None
+    with alone(lock, waiting):
+        return _cached(wanted, kitchen)
 
 
 def _whole(directory: Path) -> Path | None:
@@ -166,16 +182,14 @@ def _manifest(path: Path, wanted: Wanted, chosen: str, host: str) -> str:
     need = needs(path)
     portable = chosen == "portable"
     extra = sorted(set(need.libraries) - {*_EVERYWHERE, *_LOADERS})
-    if need.arch != wanted.target.arch:
-        raise HostError(host, f"a library for {need.arch} was built", "say --build portable")
-    if not need.profiling:
-        raise HostError(
-            host, f"jemalloc {wanted.version} came out without profiling", "choose another version"
-        )
-    if extra:
-        raise HostError(
-            host, f"the library needs {', '.join(extra)}, which hosts may lack", "build elsewhere"
-        )
+    wrong = (
+        (need.arch != wanted.target.arch, f"a library for {need.arch} came out"),
+        (not need.profiling, f"jemalloc {wanted.version} came out without profiling"),
+        (bool(extra), f"the library needs {', '.join(extra)}, which hosts may lack"),
+    )
+    for met, what in wrong:
+        if met:
+            raise BuildFailed(host, what, "say --build portable", contagious=True)
     said: dict[str, Any] = {
         "name": "jemalloc", "version": wanted.version, "variant": wanted.variant,
         "source_sha256": wanted.sha256, "options": list(wanted.options), "built": chosen,
@@ -213,6 +227,7 @@ def _build(
     def host_apt(look: Run) -> bytes:
         return b"".join(session.stream(look))
 
+    sink(Progress(session.host, f"getting the source of jemalloc {wanted.version}"))
     tarball = obtain(wanted.version, wanted.sha256, kitchen, note, host_apt)
     source, what = repack(tarball), f"jemalloc {wanted.version}"
     where = session.host if chosen == "host" else "controller"

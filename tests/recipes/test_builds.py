@@ -45,12 +45,13 @@ class Counting:
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.count = 0
+        self.pause = 0.3
         self.failure = failure
         self.library = Path(real_library().path).read_bytes()
 
     def __call__(self, _w: Wanted, _c: Chosen, _s: Session, _k: Kitchen, _e: object) -> bytes:
         self.count += 1
-        time.sleep(0.3)
+        time.sleep(self.pause)
         if self.failure:
             raise self.failure
         return self.library
@@ -103,6 +104,21 @@ def test_a_failure_of_the_source_is_told_to_all_who_wait(asked: Wanted, tmp_path
     assert {str(error) for error in errors} == {"web-7: the compiler failed; look"}
     crowd(asked, tmp_path, builder)  # asked again later, it is tried again
     assert builder.count == 2
+
+
+def test_a_host_without_compiler_takes_what_a_like_host_has_built(
+    asked: Wanted, tmp_path: Path
+) -> None:
+    builder, bare = Counting(), replace(asked, compiler=False)
+    builder.pause = 2.0
+    on_hosts = Kitchen(tmp_path, place="host")
+    with ThreadPoolExecutor(2) as pool:
+        both = [
+            pool.submit(built, each, Named("web"), on_hosts, quiet, builder)  # type: ignore[arg-type]  # only its name is used
+            for each in (bare, asked)
+        ]
+        assert both[0].result() == both[1].result()
+    assert builder.count == 1
 
 
 def test_a_failure_of_one_host_leaves_the_others_their_turn(asked: Wanted, tmp_path: Path) -> None:
@@ -190,7 +206,7 @@ def test_a_wrong_library_never_reaches_the_cache(
 def test_a_library_for_another_processor_is_refused(asked: Wanted, tmp_path: Path) -> None:
     arm = replace(asked, target=Target("riscv64", "2.99", 4096), compiler=True)
     host: Session = Named("arm-1")  # type: ignore[assignment]  # only its name is used
-    with pytest.raises(HostError, match=r"a library for .* was built"):
+    with pytest.raises(HostError, match=r"a library for .* came out"):
         built(arm, host, Kitchen(tmp_path), quiet, Counting())
 
 
