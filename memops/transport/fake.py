@@ -241,7 +241,7 @@ class FakeSession:
             case Recipe(kind):
                 raise StepFailed(self.host, f"the recipe {kind} has not been made yet")
         if hashlib.sha256(found).hexdigest() != content.sha256:
-            raise OSError("not the bytes that were sent (sha256 differs)")
+            raise OSError("not the bytes that were meant (sha256 differs)")
         return found
 
     def _fetch(self, source: str | Run, into: Path) -> Output:

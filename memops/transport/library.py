@@ -19,13 +19,13 @@ memops_fields() {
     [ "$memops_group" != UNKNOWN ] || memops_group=$4
     case $1 in
     8???)
-        memops_kind=file
+        memops_kind='file'
         [ -z "$memops_digest" ] || memops_sha=$(sha256sum <"$memops_path")
         memops_sha=${memops_sha%% *}
         ;;
     4???) memops_kind=dir ;;
     a???)
-        memops_kind=link
+        memops_kind='link'
         memops_target=$(readlink -n "$memops_path" && echo .)
         memops_target=${memops_target%.}
         ;;
@@ -94,8 +94,8 @@ memops_write() {
         return 1
     }
     [ -n "$2" ] || return 0
-    memops_sha=$(sha256sum <"$1") && [ "${memops_sha%% *}" = "$2" ] ||
-        memops_refuse "$1: not the bytes that were sent (sha256 differs)"
+    memops_sha=$(sha256sum <"$1")
+    [ "${memops_sha%% *}" = "$2" ] || memops_refuse "$1: not the bytes that were meant (sha256 differs)"
 }
 
 # Standard input becomes the file $1: mode $2, owner:group $3, sha256 $4 where known.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,24 +15,28 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
-@pytest.fixture(scope="module", params=TARGETS)
-def place(request: pytest.FixtureRequest) -> Iterator[Target]:
-    """Every target in turn, each with an empty directory of ours."""
+@contextmanager
+def _opened(name: str) -> Iterator[Target]:
     with tempfile.TemporaryDirectory() as root:
-        opened = cast("AbstractContextManager[Target]", TARGETS[request.param](Path(root)))
-        with opened as target:
+        with cast("AbstractContextManager[Target]", TARGETS[name](Path(root))) as target:
             yield target
 
 
-@pytest.fixture
-def real(place: Target) -> Target:
-    """The targets that run programs."""
-    if not place.real:
-        pytest.skip("a fake host runs only the programs that a test gives it")
-    return place
+@pytest.fixture(scope="module", params=TARGETS)
+def place(request: pytest.FixtureRequest) -> Iterator[Target]:
+    """Every target in turn, each with an empty directory of ours."""
+    with _opened(request.param) as target:
+        yield target
+
+
+@pytest.fixture(scope="module", params=[name for name in TARGETS if name != "fake"])
+def real(request: pytest.FixtureRequest) -> Iterator[Target]:
+    """The targets that run programs; a fake host has none but those a test gives it."""
+    with _opened(request.param) as target:
+        yield target
 
 
 @pytest.fixture(scope="session")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+def sshd() -> Iterator[servers.Server]:
     with tempfile.TemporaryDirectory() as directory, servers.openssh(Path(directory)) as server:
         yield server

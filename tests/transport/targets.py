@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,8 @@ from memops.transport.fake import FakeEntry, FakeHost
 from tests.transport import servers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from memops.transport.base import Connection, Session
 
 
@@ -28,10 +29,6 @@ class Target:
     connection: Connection
     session: Session
     root: str
-
-    @property
-    def real(self) -> bool:
-        return self.name != "fake"
 
 
 @contextmanager
