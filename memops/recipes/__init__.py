@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from memops.errors import UsageError
 from memops.recipes import jemalloc
 from memops.recipes.kitchen import Kitchen, kitchen
 
@@ -23,4 +24,10 @@ def make(recipe: Recipe, session: Session, kitchen: Kitchen, sink: Sink) -> Loca
     *session* is one of the host that asks; *sink* hears what takes long. Made once for all like
     hosts, among threads and processes. Raises `HostError` or `UsageError`; no host is changed.
     """
-    return RECIPES[recipe.kind](recipe, session, kitchen, sink)
+    try:
+        return RECIPES[recipe.kind](recipe, session, kitchen, sink)
+    except OSError as error:
+        what = error.strerror or str(error)
+        raise UsageError(
+            str(error.filename or kitchen.cache), what, "make room, or set XDG_CACHE_HOME"
+        ) from error

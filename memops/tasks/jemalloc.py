@@ -66,9 +66,13 @@ def jemalloc(
         return {"path": path}
     _refuse_room(host)
     yield from ensure_parents(probe, path, Dir(0o755, *_owner(host)))
+    put = False
     for place, what in wanted:
-        yield from (_readable(step, what) for step in ensure(probe, place, what))
-    yield _verified(path, malloc_conf)
+        for step in ensure(probe, place, what):
+            put = True
+            yield _readable(step, what)
+    if put:
+        yield verified(path, malloc_conf)
     return {"path": path}
 
 
@@ -189,8 +193,12 @@ def _refuse_options(probe: Probe, path: str, malloc_conf: str) -> None:
         raise HostError(path, f"it refuses the options: {complaint}", "correct them")
 
 
-def _verified(path: str, malloc_conf: str) -> Step:
-    """The library loads into ``/bin/true``, profiles, unwinds, and accepts the options."""
+def verified(path: str, malloc_conf: str) -> Step:
+    """The library *path* loads into ``/bin/true``, profiles, unwinds, and accepts *malloc_conf*.
+
+    Nothing is left to undo; the step is yielded where something was put, so that a library or
+    options which would not work fail before any app is restarted.
+    """
     verify = Run(("sh", "-c", facts.VERIFY, "memops-verify", path, malloc_conf))
     return Step(
         Change(f"library {path}", None, "loads, with profiling and a sound unwinder"),

@@ -227,6 +227,15 @@ def test_the_real_library_is_stripped_and_says_how_it_was_made() -> None:
     assert needs(Path(library.path)).glibc == said["needs_glibc"]
 
 
+def test_a_cache_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    with local_session() as session, pytest.raises(UsageError) as refused:
+        make(recipe("jemalloc", session), session, Kitchen(tmp_path / "cache"), quiet)
+    assert str(refused.value) == (
+        f"{tmp_path}/cache/builds: Not a directory; make room, or set XDG_CACHE_HOME"
+    )
+
+
 def test_a_second_asking_makes_nothing_and_is_quick() -> None:
     real_library()
     heard: list[Event] = []
