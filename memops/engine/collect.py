@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from posixpath import dirname, join
 from typing import TYPE_CHECKING
 
 from memops.errors import StepFailed
 from memops.facts import binary
-from memops.model.action import Output, Run, Stat
-from memops.model.entry import parse_stat
+from memops.model.action import Glob, Output, Run, Stat
+from memops.model.entry import parse_glob, parse_stat
 from memops.model.event import Progress
 from memops.store import Arrival, names
 from memops.store.files import digest
@@ -87,9 +88,23 @@ def _sized(fetch: Fetch) -> bool:
 def _wanted(session: Session, fetches: Sequence[Fetch], store: Store) -> list[_Wanted]:
     """What *fetches* want, with sizes and times as the host tells them now, in one round trip."""
     paths = [fetch.source for fetch in fetches if isinstance(fetch.source, str) and _sized(fetch)]
-    looked = session.look([Stat(path) for path in paths]) if paths else ()
-    entries = dict(zip(paths, map(parse_stat, looked), strict=True))
+    entries = _entries(session, paths)
     return [_one(session.host, fetch, entries, store) for fetch in dict.fromkeys(fetches)]
+
+
+def _entries(session: Session, paths: Sequence[str]) -> dict[str, Entry | None]:
+    """What stands at *paths*; heap profiles by their directories, which costs one stat for all."""
+    heaps = [path for path in paths if path.endswith(".heap")]
+    rest = [path for path in paths if not path.endswith(".heap")]
+    globs = [Glob(directory, "*.heap") for directory in dict.fromkeys(map(dirname, heaps))]
+    outputs = session.look([*globs, *map(Stat, rest)]) if paths else ()
+    listed = {
+        join(glob.directory, name): entry
+        for glob, output in zip(globs, outputs, strict=False)
+        for name, entry in parse_glob(output).items()
+    }
+    stats = zip(rest, map(parse_stat, outputs[len(globs) :]), strict=True)
+    return {**{path: listed.get(path) for path in heaps}, **dict(stats)}
 
 
 def _one(host: str, fetch: Fetch, entries: dict[str, Entry | None], store: Store) -> _Wanted:
