@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from memops.transport.base import Session
 
 
+pytestmark = pytest.mark.timeout(900)  # the first of them may have to build the library
+
+
 class Counting:
     """A builder that counts how often it builds, slowly, and hands over the real library."""
 

@@ -15,6 +15,8 @@ from memops.errors import UsageError
 from memops.recipes.elf import needs
 from tests.recipes.brewed import real_library, tiny_library
 
+pytestmark = pytest.mark.timeout(900)  # the first of them may have to build the library
+
 LIBC = next(Path("/lib").glob("*-linux-gnu/libc.so.6"))
 
 

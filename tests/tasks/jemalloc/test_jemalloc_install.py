@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+pytestmark = pytest.mark.timeout(900)  # the first of them may have to build the library
+
 CONF = "prof:true,prof_active:true,lg_prof_sample:19,prof_prefix:/nowhere/x,prof_final:true"
 
 
