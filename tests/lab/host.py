@@ -71,7 +71,7 @@ class LabHost:
                 argv, input=stdin, capture_output=True, check=check, timeout=timeout
             )
         path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        enter = ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "-C"]
+        enter = ["nsenter", "-t", str(self.pid), "-r", "-w", "-m", "-u", "-i", "-n", "-p", "-C"]
         clean = ["env", "-i", path, "HOME=/root", "LANG=C.UTF-8"]
         command = (
             [*enter, *clean, *argv] if self.kind == "systemd" else [*enter[:-1], *clean, *argv]
