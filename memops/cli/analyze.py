@@ -40,6 +40,7 @@ def _paths(_context: click.Context, _parameter: click.Parameter, value: object) 
               help="ELF files by build-id, path or name; / trusts this machine's.")  # fmt: skip
 @click.option("--perf-map", multiple=True, callback=_paths, metavar="FILE",
               help="Names of JIT code; the oldest map first.")  # fmt: skip
+@click.option("--keep-going", is_flag=True, help="Leave broken files out, and say so.")
 @click.option("--app", help="Of what was collected, this app only (app+program: a child of it).")
 @click.option("--host", help="Of what was collected, this host only.")
 def command(
@@ -50,6 +51,7 @@ def command(
     pid: int | None,
     symbols: list[Path],
     perf_map: list[Path],
+    keep_going: bool,  # noqa: FBT001 - click passes it by name
     app: str | None,
     host: str | None,
 ) -> None:
@@ -67,7 +69,7 @@ def command(
         replace(each, symbols=[*each.symbols, *symbols], perf_maps=[*each.perf_maps, *perf_map])
         for each in subjects
     ]
-    show(more, style=style or "text", top=top, pid=pid, base=base)
+    show(more, style=style or "text", top=top, pid=pid, base=base, keep_going=keep_going)
 
 
 def show(
@@ -77,6 +79,7 @@ def show(
     top: int = 10,
     pid: int | None = None,
     base: Path | None = None,
+    keep_going: bool = False,
 ) -> None:
     """Print a report on each of *subjects*."""
     import gc
@@ -92,7 +95,9 @@ def show(
     for at, each in enumerate(subjects):
         if at and style in {"text", "terminal"}:
             click.echo()
-        click.echo(FORMATS[style](study(each, pid=pid, base=base), view), nl=False)
+        click.echo(
+            FORMATS[style](study(each, pid=pid, base=base, keep_going=keep_going), view), nl=False
+        )
 
 
 def collected(app: str | None = None, host: str | None = None) -> list[Inputs]:

@@ -15,6 +15,7 @@ from memops.engine.probe import Reader, Remembering
 from memops.engine.rollback import roll_back
 from memops.engine.settle import log_sizes, prove
 from memops.errors import HostError, MemopsError, Unreachable, UsageError
+from memops.model.action import Run
 from memops.model.app import App
 from memops.model.event import HostEnded, Note, TaskEnded
 from memops.playbook.arguments import decode
@@ -144,7 +145,8 @@ class HostRun:
         notes = [note for each in results for note in each.get("notes", ())]
         for note in notes:
             self.fleet.sink(Note(self.host.name, str(note)))
-        return ("changed" if any(each["changed"] for each in results) else "ok"), ""
+        detail = "; ".join(str(each["summary"]) for each in results if each.get("summary"))
+        return ("changed" if any(each["changed"] for each in results) else "ok"), detail
 
     def _once(self, play: Play, use: Use, variables: dict[str, Any]) -> dict[str, Any]:
         applier = self._applier(self._become(play, use))
@@ -159,6 +161,8 @@ class HostRun:
 
     def _judged(self, use: Use, variables: Mapping[str, Any], result: Result) -> dict[str, Any]:
         told: dict[str, Any] = {"changed": result.changed, **result.registered}
+        if result.steps and isinstance(result.steps[-1].do, Run) and result.output is None:
+            told.update(rc=0, stdout="", stdout_lines=[], stderr="")  # a check runs nothing
         if result.output is not None:
             stdout = result.output.text.rstrip("\n")
             told.update(

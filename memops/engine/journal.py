@@ -49,6 +49,7 @@ done
 printf %s "$missing" | while IFS= read -r path; do mkdir -m 755 -- "$path" || exit; done
 [ -d "$1" ] || exit 1
 [ -z "$missing" ] || printf %s "$missing" >"$1/made"
+[ -d "$1/dumps" ] || mkdir -m 755 -- "$1/dumps" || exit
 until mkdir -m 700 -- "$1/lock" 2>/dev/null; do
     owner=$(cat -- "$1/lock/owner" 2>/dev/null)
     until=${owner%% *}

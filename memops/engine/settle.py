@@ -18,6 +18,7 @@ from memops.tasks.fresh import proof
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from memops.engine.probe import Remembering
     from memops.model.app import App
     from memops.model.event import Sink
     from memops.transport.base import Session
@@ -37,7 +38,7 @@ def log_sizes(session: Session, app: App) -> dict[str, int]:
 
 
 def prove(
-    session: Session,
+    session: Remembering,
     app: App,
     sizes: Mapping[str, int],
     sink: Sink,
@@ -50,6 +51,7 @@ def prove(
     began, steady, pid = clock(), 0, 0
     probe = Reader(session)
     while True:
+        session.forget()  # each round is a new look
         found = proof(probe, app, dict(sizes))
         steady = steady + 1 if found.problem is None and found.pid in (pid, 0) else 0
         if found.problem is None and found.pid != pid:

@@ -14,8 +14,16 @@ if TYPE_CHECKING:
 
 _HTTP = r"""
 url=$1
-if command -v curl >/dev/null; then exec curl -fsS -o /dev/null -m 5 -- "$url"; fi
-if command -v wget >/dev/null; then exec wget -q -O /dev/null -T 5 "$url"; fi
+if command -v curl >/dev/null; then
+    curl -fsS -o /dev/null -m 5 -- "$url" 2>/dev/null && exit
+    echo "$url does not answer well (curl says $?)" >&2
+    exit 1
+fi
+if command -v wget >/dev/null; then
+    wget -q -O /dev/null -T 5 "$url" 2>/dev/null && exit
+    echo "$url does not answer well (wget says $?)" >&2
+    exit 1
+fi
 rest=${url#http://}
 place=${rest%%/*}
 host=${place%%:*} port=80

@@ -74,15 +74,15 @@ def launcher(
     wanted = settings(run)
     if old and settings(old.run) == old:  # the same in all but the run: nothing to restart for
         wanted = old
-    yield from ensure_parents(probe, f"{dumps}/x"[: -len("/x")], Dir(0o755))
     yield from _dump_directory(probe, dumps, main)
     yield from _write(probe, app, path, wanted, render)
     return {"dumps": wanted.dumps, "path": path, "notes": rounded}
 
 
 def _dump_directory(probe: Probe, path: str, main: Process) -> Iterator[Step]:
-    """The directory for dumps belongs to the app's user; jemalloc says nothing where it may not
-    write. Its undo takes the dumps too: they were brought home before.
+    """The directory for dumps, which belongs to the app's user: else jemalloc writes nothing.
+
+    Its undo takes the dumps too: they were brought home before.
     """
     for step in ensure(probe, path, Dir(0o700, str(main.uid), str(main.gid))):
         made = step.change.before is None
@@ -136,8 +136,9 @@ def _attributes(now: Entry | None, default: int = 0o644) -> tuple[int, str | Non
 
 
 def _with_block(text: str, block: str, shape: str) -> str:
-    """*text* with *block* in place of an older one, else after the first line of a script, else
-    at the end of an environment file.
+    """*text* with *block* in place of an older one.
+
+    Where there is none: after the first line of a script, at the end of an environment file.
     """
     if _BLOCK.search(text):
         return _BLOCK.sub(lambda _: block, text, count=1)

@@ -126,7 +126,7 @@ def dropbear(directory: Path) -> Iterator[Server]:
         [tree / "usr/bin/dropbearconvert", "openssh", "dropbear", server.host_key, directory / "db"],
         check=True, capture_output=True, env=env,
     )  # fmt: skip
-    command = f"{tree}/usr/sbin/dropbear -F -E -r {directory}/db -p {server.address}:{server.port} -P /dev/null"
+    command = f"{tree}/usr/sbin/dropbear -F -E -r {directory}/db -p {server.address}:{server.port} -P {directory}/pid"
     script = f"mount --bind {directory}/passwd /etc/passwd && exec {command}"
     argv = ["unshare", "--mount", "--kill-child", "sh", "-c", script]
     with _running(server, argv, env):
