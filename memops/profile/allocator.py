@@ -6,6 +6,7 @@ than a list would hold, and then "100 % prof_backtrace" is all one sees.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -21,22 +22,35 @@ _NEW = ("_Znw", "_Zna")
 _ENTRIES = frozenset(
     ("malloc", "calloc", "realloc", "memalign", "posix_memalign", "aligned_alloc", "valloc")
 )
-_INSIDE = ("je_", "_rjem_", "prof_", "imalloc", "ialloc", "iralloc", "arena_", "tcache_", "large_")
+_INSIDE = (
+    "je_",
+    "tc_",
+    "_rjem_",
+    "prof_",
+    "imalloc",
+    "ialloc",
+    "iralloc",
+    "arena_",
+    "tcache_",
+    "large_",
+)
+_LIBRARY = re.compile(r"malloc|snm|hoard", re.IGNORECASE)
 _MOST_COMMON = 0.9
 
 
 def allocator_module(stacks: Iterable[Frames], executable: str) -> str:
-    """The path of the library the stacks begin in; empty if it is the program itself.
+    """The path of the allocator's library, in which the stacks begin; empty if it has none.
 
-    A program with the allocator linked in has its own code in the same module: there only the names
-    tell (see `allocator_test`).
+    A program or library with the allocator linked in has its own code in the same module: there only
+    the names tell (see `allocator_test`).
     """
     first = Counter(frames[0].path for frames in stacks if frames)
     if not first:
         return ""
     path, count = first.most_common(1)[0]
     alone = count >= _MOST_COMMON * first.total()
-    return path if alone and path.startswith("/") and path != executable else ""
+    own = _LIBRARY.search(path.rpartition("/")[2]) and path != executable
+    return path if alone and path.startswith("/") and own else ""
 
 
 def allocator_test(module: str) -> Callable[[Frame, Name], bool]:

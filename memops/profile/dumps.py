@@ -1,7 +1,7 @@
 """Heap files in the order in which a process wrote them, each process apart.
 
 jemalloc names them ``<prefix>.<pid>.<seq>.<kind><n>.heap`` (``prof_dump_filename`` in
-``src/prof_sys.c``). Children inherit ``LD_PRELOAD`` and write their own; a fork without exec even
+``src/prof_sys.c``), gperftools ``<prefix>.<seq>.heap``. Children inherit ``LD_PRELOAD`` and write their own; a fork without exec even
 goes on with the number of its parent: only the pid tells them apart.
 """
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-_NAME = re.compile(r"(?P<prefix>.*)\.(?P<pid>\d+)\.(?P<seq>\d+)\.(?P<kind>[imuf])\d*\.heap(\.gz)?")
-_SUFFIXES = (".heap", ".heap.gz")
-SIZE_LIMIT = 256 << 20
-"""Bytes of a heap file, unpacked, at most; a profile of 50,000 stacks has 32 MB."""
-_GZIP = b"\x1f\x8b"
+_NAME = re.compile(
+    r"(?P<prefix>.*)\.(?P<pid>\d+)\.(?P<seq>\d+)\.(?P<kind>[imuf])\d*\.heap(\.gz|\.zst)?"
+)
+_GPERFTOOLS = re.compile(r"(?P<prefix>.*)\.(?P<seq>\d{4,9})\.heap(\.gz|\.zst)?")
+_SUFFIXES = (".heap", ".heap.gz", ".heap.zst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ def dump_file(path: Path) -> DumpFile:
     """The dump at *path*, by its name."""
     found = _NAME.fullmatch(path.name)
     if not found:
-        return DumpFile(path)
+        other = _GPERFTOOLS.fullmatch(path.name)
+        return DumpFile(path, other["prefix"], None, int(other["seq"])) if other else DumpFile(path)
     return DumpFile(path, found["prefix"], int(found["pid"]), int(found["seq"]), found["kind"])
 
 
@@ -73,35 +74,6 @@ def by_process(dumps: Iterable[DumpFile], *, one_directory: bool = True) -> list
     """
     groups: dict[tuple[object, ...], list[DumpFile]] = {}
     for each in dumps:
-        place = each.path.parent if one_directory and each.pid is not None else None
+        place = each.path.parent if one_directory and each.prefix else None
         groups.setdefault((place, each.prefix, each.pid), []).append(each)
     return [sorted(group, key=lambda each: each.seq) for group in groups.values()]
-
-
-def read_dump(path: Path) -> bytes:
-    """The bytes of the dump at *path*, unpacked; raises `UsageError` if it cannot be read."""
-    if not path.is_file():  # opening a pipe would wait for ever
-        raise UsageError(str(path), "not a file", "give heap files or directories of them")
-    try:
-        with path.open("rb") as file:
-            if file.read(2) == _GZIP:
-                text = _unpack(path)
-            else:
-                file.seek(0)
-                text = file.read(SIZE_LIMIT + 1)
-    except OSError as error:
-        raise UsageError(str(path), error.strerror or str(error), "check the file") from None
-    if len(text) > SIZE_LIMIT:
-        raise UsageError(str(path), "longer than 256 MiB, which no heap profile is", "leave it out")
-    return text
-
-
-def _unpack(path: Path) -> bytes:
-    import gzip  # noqa: PLC0415 - most dumps are not packed
-    import zlib  # noqa: PLC0415
-
-    try:
-        with gzip.open(path) as file:
-            return file.read(SIZE_LIMIT + 1)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise UsageError(str(path), "damaged gzip data", "copy the file again") from None

@@ -70,7 +70,7 @@ class HeapProfile:
     """One dump as its file has it: samples by stack, not yet scaled.
 
     *interval* is the mean number of allocated bytes between two samples, 1 when every allocation
-    was recorded. *total* is the header's own sum.
+    was recorded. *total* is the header's own sum. *writer* is ``jemalloc`` or ``tcmalloc``.
     """
 
     interval: int
@@ -78,6 +78,7 @@ class HeapProfile:
     threads: tuple[Thread, ...]
     stacks: Map[Stack, Sampled]
     mappings: tuple[Mapping, ...]
+    writer: str = "jemalloc"
 
     @cached_property
     def live(self) -> Map[Stack, Count]:
@@ -121,7 +122,7 @@ class HeapProfile:
         return _scaling(self)
 
     def text(self) -> str:
-        """The profile in the format it was read from."""
+        """The profile as jemalloc would write it."""
         return "".join(_lines(self))
 
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from memops.errors import UsageError
 from memops.profile.allocator import allocator_module, allocator_test
 from memops.profile.analysis import analyse
-from memops.profile.dumps import by_process, find_dumps, read_dump
+from memops.profile.dumps import by_process, find_dumps
 from memops.profile.estimate import estimate
+from memops.profile.heap_legacy import is_legacy, parse_legacy
 from memops.profile.heap_parse import parse_heap
 from memops.profile.naming import Vocabulary
 from memops.profile.perfmap import parse_perf_map
 from memops.profile.symbols import ElfSymbols, JitSymbols, Names, files_here
+from memops.profile.unpack import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Map
@@ -86,15 +88,19 @@ class _Run:
         return Process(self.files[0].pid, self.last.executable, len(self.files), live)
 
 
-def study(inputs: Inputs, *, pid: int | None = None, base: Path | None = None) -> Study:
+def study(
+    inputs: Inputs, *, pid: int | None = None, base: Path | None = None, keep_going: bool = False
+) -> Study:
     """The analysis of the largest process in *inputs*, or of *pid*; growth since *base* if given.
 
     Without *base* the first dump of the process is what the last is compared with. Raises
-    `UsageError` for a file that cannot be used and a *pid* without dumps.
+    `UsageError` for a file that cannot be used and a *pid* without dumps; with *keep_going* such
+    files are left out, and the notes tell of them.
     """
-    runs = _runs(inputs, pid)
+    left_out: list[str] = []
+    runs = _runs(inputs, pid, left_out if keep_going else None)
     chosen = max(runs, key=lambda run: run.process.live)
-    first, first_path = _first(chosen, base)
+    first, first_path = _first(chosen, base, left_out if keep_going else None)
     last_path = chosen.files[-1].path
     last = estimate(chosen.last, inputs.build_ids)
     names = Names(_sources(inputs, chosen.last))
@@ -112,35 +118,52 @@ def study(inputs: Inputs, *, pid: int | None = None, base: Path | None = None) -
         interval=chosen.last.interval,
         analysis=analysis,
         others=tuple(run.process for run in runs if run is not chosen),
-        notes=tuple(_notes(chosen.last, last_path, first, first_path)),
+        notes=tuple(left_out + _notes(chosen.last, last_path, first, first_path)),
     )
 
 
 def read_heap(path: Path) -> HeapProfile:
     """The heap profile at *path*; raises `UsageError` naming file, line and what to do next."""
-    return parse_heap(read_dump(path), str(path))
+    text = read_file(path)
+    return parse_legacy(text, str(path)) if is_legacy(text) else parse_heap(text, str(path))
 
 
-def _runs(inputs: Inputs, pid: int | None) -> list[_Run]:
+def _runs(inputs: Inputs, pid: int | None, left_out: list[str] | None) -> list[_Run]:
     groups = by_process(find_dumps(inputs.dumps), one_directory=not inputs.life)
     wanted = [group for group in groups if pid is None or group[0].pid == pid]
     if not wanted:
         known = ", ".join(str(group[0].pid) for group in groups) or "none"
         raise UsageError(f"pid {pid}", "no dumps of this process", f"there are: {known}")
-    return [_run(group) for group in wanted]
+    runs = [run for group in wanted if (run := _run(group, left_out))]
+    if not runs:
+        raise UsageError("analyze", "none of the files can be used", (left_out or [""])[0])
+    return runs
 
 
-def _run(files: list[DumpFile]) -> _Run:
+def _read(path: Path, left_out: list[str] | None) -> HeapProfile | None:
+    """The profile at *path*; a broken one is told of in *left_out*, if there is such a list."""
+    try:
+        return read_heap(path)
+    except UsageError as error:
+        if left_out is None:
+            raise
+        left_out.append(f"left out {error.where}: {error.what}")
+        return None
+
+
+def _run(files: list[DumpFile], left_out: list[str] | None) -> _Run | None:
     """The dumps of a process up to the last that tells of growth.
 
     The final dump is written at exit, when a program may have freed what it leaked while it ran
     (Python does, and C++ in the destructors of statics): one that holds clearly less than the dump
     before it is left out.
     """
-    last = read_heap(files[-1].path)
+    last = _read(files[-1].path, left_out)
+    if last is None:
+        return _run(files[:-1], left_out) if files[1:] else None
     if files[-1].kind == "f" and len(files) > 2:  # noqa: PLR2004 - else nothing is left to compare
-        before = read_heap(files[-2].path)
-        if _live(last) < _live(before) - 3 * sqrt(before.interval * _live(before)):
+        before = _read(files[-2].path, left_out)
+        if before and _live(last) < _live(before) - 3 * sqrt(before.interval * _live(before)):
             return _Run(files[:-1], before)
     return _Run(files, last)
 
@@ -149,19 +172,21 @@ def _live(heap: HeapProfile) -> int:
     return sum(count.bytes for count in heap.live.values())
 
 
-def _first(run: _Run, base: Path | None) -> tuple[HeapProfile | None, Path | None]:
+def _first(
+    run: _Run, base: Path | None, left_out: list[str] | None
+) -> tuple[HeapProfile | None, Path | None]:
     """The dump to compare with: *base*, else the first one of the same program."""
     if base is not None:
         return read_heap(base), base
     for each in run.files[:-1]:
-        heap = read_heap(each.path)
-        if heap.executable == run.last.executable:
+        heap = _read(each.path, left_out)
+        if heap and heap.executable == run.last.executable:
             return heap, each.path
     return None, None
 
 
 def _sources(inputs: Inputs, heap: HeapProfile) -> tuple[Symbols, ...]:
-    maps = tuple(parse_perf_map(read_dump(path)) for path in inputs.perf_maps)
+    maps = tuple(parse_perf_map(read_file(path)) for path in inputs.perf_maps)
     elf = ElfSymbols(tuple(inputs.symbols), files_here(heap.mappings))
     return elf, JitSymbols(maps)
 
@@ -173,7 +198,7 @@ def _notes(
     for heap, path in ((first, first_path), (last, last_path)):
         if heap and path and heap.scaling == "inconsistent":
             notes.append(f"{path.name}: its stacks do not add up to its header; is it mixed?")
-    if last.scaling == "raw" and len(last.stacks) > 1:
+    if last.scaling == "raw" and last.writer == "jemalloc" and len(last.stacks) > 1:
         notes.append("jemalloc before 5.3.0: stacks that mix sizes are averaged, so less exact")
     if first and first.executable != last.executable:
         notes.append(f"the base is a dump of another program, {first.executable}")

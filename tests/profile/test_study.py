@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from memops.errors import UsageError
-from memops.profile.dumps import by_process, dump_file, read_dump
+from memops.profile.dumps import by_process, dump_file
 from memops.profile.study import Inputs, study
+from memops.profile.unpack import read_file
 from tests.corpus import read
 
 JEMALLOC = Path("/usr/lib/x86_64-linux-gnu/libjemalloc.so.2")
@@ -135,7 +136,7 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file"):
         study(Inputs([tmp_path / "gone.heap"]))
     with pytest.raises(UsageError, match="not a file"):
-        read_dump(tmp_path)
+        read_file(tmp_path)
 
 
 def test_a_program_compiled_here_is_named_from_its_own_files(tmp_path: Path) -> None:

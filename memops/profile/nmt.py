@@ -1,0 +1,121 @@
+"""What a JVM says of its own native memory: ``jcmd PID VM.native_memory`` and its kin.
+
+The formats are those of HotSpot's ``memReporter.cpp`` and ``os_linux.cpp``, JDK 8 to 25.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from memops.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as Map
+
+_UNITS = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_N = r"(\d{1,15})([KMG]?)B?"
+_PAIR = rf"reserved={_N}(?: ([-+]\d+)[KMG]?B?)?, committed={_N}(?: ([-+]\d+)[KMG]?B?)?"
+_TOTAL = re.compile(rf"^Total: {_PAIR}", re.MULTILINE)
+_CATEGORY = re.compile(rf"^- +([A-Z][^(\n]*?) \({_PAIR}\)$", re.MULTILINE)
+_MALLOC = re.compile(rf"^ *\(?(?:malloc|arena|tracking overhead)[=:] *{_N}", re.MULTILINE)
+_REGION = re.compile(
+    r"^(\t?) *\[0x([0-9a-f]{1,16}) - 0x([0-9a-f]{1,16})\] (reserved and committed|reserved|committed) "
+    r"\S+(?: for (.+?))?(?: from)?$",
+    re.MULTILINE,
+)
+_HEAP = re.compile(rf"^C-Heap outstanding allocations: {_N}, retained: {_N}", re.MULTILINE)
+
+
+class Category(NamedTuple):
+    """One of NMT's categories in bytes, and how much that is since the baseline (0 without one).
+
+    *malloc* is all that comes from malloc: arenas and the headers of the tracking too.
+    """
+
+    reserved: int
+    committed: int
+    malloc: int = 0
+    reserved_growth: int = 0
+    committed_growth: int = 0
+
+
+class Region(NamedTuple):
+    """Addresses from *start* to *end* that the JVM took for *category*.
+
+    *committed* regions lie inside reserved ones and have their category.
+    """
+
+    start: int
+    end: int
+    category: str
+    committed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NativeMemory:
+    """A report of native memory tracking: summary, detail or a diff of either."""
+
+    total: Category
+    categories: Map[str, Category]
+    regions: tuple[Region, ...] = ()
+
+
+class CHeap(NamedTuple):
+    """What glibc's malloc has given out and what it keeps, in bytes, of the whole process.
+
+    From ``mallinfo2`` (JDK-8286198): other libraries' memory too. Both are 0 where malloc is not
+    glibc's, under jemalloc for instance.
+    """
+
+    outstanding: int
+    retained: int
+
+
+def parse_nmt(text: bytes, name: str) -> NativeMemory:
+    """The report in *text*; raises `UsageError` naming *name* where it is none."""
+    report = text.decode("utf-8", "replace")
+    total = _TOTAL.search(report)
+    if total is None:
+        what = "not a report of native memory tracking"
+        raise UsageError(f"{name}:1", what, "start the JVM with -XX:NativeMemoryTracking=summary")
+    found = list(_CATEGORY.finditer(report))
+    ends = [each.start() for each in found[1:]] + [len(report)]
+    categories = {
+        each[1]: _category(each.groups()[1:], report[each.end() : end])
+        for each, end in zip(found, ends, strict=True)
+    }
+    head = report[total.end() : found[0].start() if found else len(report)]
+    return NativeMemory(_category(total.groups(), head), categories, _regions(report))
+
+
+def parse_c_heap(text: bytes) -> CHeap | None:
+    """The C heap in the output of ``jcmd PID VM.info``; None where this JVM does not tell."""
+    if found := _HEAP.search(text.decode("utf-8", "replace")):
+        return CHeap(_bytes(found[1], found[2]), _bytes(found[3], found[4]))
+    return None
+
+
+def _category(fields: tuple[str | None, ...], details: str) -> Category:
+    reserved, r_unit, r_more, committed, c_unit, c_more = fields
+    return Category(
+        _bytes(reserved, r_unit),
+        _bytes(committed, c_unit),
+        sum(_bytes(number, unit) for number, unit in _MALLOC.findall(details)),
+        _bytes(r_more, r_unit),
+        _bytes(c_more, c_unit),
+    )
+
+
+def _bytes(number: str | None, unit: str | None) -> int:
+    return int(number or 0) * _UNITS[unit or ""]
+
+
+def _regions(report: str) -> tuple[Region, ...]:
+    regions: list[Region] = []
+    category = ""
+    for indent, start, end, kind, what in _REGION.findall(report):
+        category = what or (category if indent else "")
+        regions.append(Region(int(start, 16), int(end, 16), category, kind != "reserved"))
+    return tuple(regions)

@@ -1,0 +1,71 @@
+"""Files as they lie there: plain, gzip or zstd, and never more than a limit of them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from memops.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIZE_LIMIT = 256 << 20
+"""Bytes of a file, unpacked, at most; a profile of 50,000 stacks has 32 MB."""
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of the file at *path*, unpacked; raises `UsageError` if it cannot be read."""
+    if not path.is_file():  # opening a pipe would wait for ever
+        what = "not a file" if path.exists() else "no such file"
+        raise UsageError(str(path), what, "give heap files or directories of them")
+    try:
+        text = _read(path)
+    except OSError as error:
+        raise UsageError(str(path), error.strerror or str(error), "check the file") from None
+    if len(text) > SIZE_LIMIT:
+        raise UsageError(str(path), "longer than 256 MiB", "leave it out")
+    return text
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        magic = file.read(4)
+        if magic.startswith(_GZIP):
+            return _gunzip(path)
+        if magic == _ZSTD:
+            return _unzstd(path)
+        return magic + file.read(SIZE_LIMIT + 1)
+
+
+def _gunzip(path: Path) -> bytes:
+    import gzip  # noqa: PLC0415 - most files are not packed
+    import zlib  # noqa: PLC0415
+
+    try:
+        with gzip.open(path) as file:
+            return file.read(SIZE_LIMIT + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise UsageError(str(path), "damaged gzip data", "copy the file again") from None
+
+
+def _unzstd(path: Path) -> bytes:
+    """By the ``zstd`` program: Python has it in its library only from 3.14 on."""
+    import subprocess  # noqa: PLC0415
+
+    argv = ["zstd", "-dcq", "--", str(path)]
+    try:
+        program = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    except FileNotFoundError:
+        what = "packed with zstd, which is not installed here"
+        raise UsageError(str(path), what, "install zstd, or unpack it elsewhere") from None
+    with program:
+        text = program.stdout.read(SIZE_LIMIT + 1) if program.stdout else b""
+        if len(text) > SIZE_LIMIT:
+            with suppress(ProcessLookupError):
+                program.kill()
+            return text
+    if program.returncode:
+        raise UsageError(str(path), "damaged zstd data", "copy the file again")
+    return text
