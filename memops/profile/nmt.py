@@ -80,13 +80,16 @@ def parse_nmt(text: bytes, name: str) -> NativeMemory:
     if total is None:
         what = "not a report of native memory tracking"
         raise UsageError(f"{name}:1", what, "start the JVM with -XX:NativeMemoryTracking=summary")
-    found = list(_CATEGORY.finditer(report))
-    ends = [each.start() for each in found[1:]] + [len(report)]
+    summary = re.split(r"^(?:Virtual memory map|Details):", report, maxsplit=1, flags=re.MULTILINE)[
+        0
+    ]
+    found = list(_CATEGORY.finditer(summary))
+    ends = [each.start() for each in found[1:]] + [len(summary)]
     categories = {
-        each[1]: _category(each.groups()[1:], report[each.end() : end])
+        each[1]: _category(each.groups()[1:], summary[each.end() : end])
         for each, end in zip(found, ends, strict=True)
     }
-    head = report[total.end() : found[0].start() if found else len(report)]
+    head = summary[total.end() : found[0].start() if found else len(summary)]
     return NativeMemory(_category(total.groups(), head), categories, _regions(report))
 
 
