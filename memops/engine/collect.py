@@ -6,12 +6,14 @@ both ends; only then it is adopted. Killed anywhere, the next time fetches only 
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+import sqlite3
 from dataclasses import dataclass
 from posixpath import dirname, join
 from typing import TYPE_CHECKING
 
-from memops.errors import StepFailed
+from memops.errors import MemopsError, StepFailed
 from memops.facts import binary
 from memops.model.action import Glob, Output, Run, Stat
 from memops.model.entry import parse_glob, parse_stat
@@ -20,7 +22,7 @@ from memops.store import Arrival, names
 from memops.store.files import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from memops.model.action import Fetch
@@ -57,7 +59,7 @@ def bring(
     ``Fetch.into`` is a path relative to the root of the store (`memops.store.Place.path`). What
     arrived is kept even where something else did not, which then raises `StepFailed`.
     """
-    with store.lock(session.host):
+    with store.lock(session.host), _told(store):
         wanted = _wanted(session, fetches, store)
         outputs = {
             each.fetch: Output(1, b"", each.problem.encode()) for each in wanted if each.problem
@@ -75,6 +77,18 @@ def bring(
         outputs |= _adopt(session.host, wanted, outputs, store)
     _refuse(session.host, wanted, outputs)
     return tuple(outputs[fetch] for fetch in fetches)
+
+
+@contextlib.contextmanager
+def _told(store: Store) -> Iterator[None]:
+    """What the controller's own disk refuses, as one line."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise MemopsError(
+            str(store.root), f"cannot be written ({why})", "make room and repeat: it goes on there"
+        ) from error
 
 
 def _name(source: str | Run) -> str:

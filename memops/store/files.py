@@ -73,6 +73,7 @@ class Store:
             self._settle()
         else:
             self.rebuild()
+        self.sweep()
 
     @classmethod
     def open(cls, root: Path | None = None) -> Store:

@@ -69,7 +69,7 @@ def snapshot(
     for heap in fresh:
         yield _heap(about, heap)
     if main and life and memory_files:
-        notes += [] if "pmap" in about.sources.tools else ["the host has no pmap; smaps says more"]
+        notes += _missing(app, main, about.sources)
         yield from _memory(about, main, life)
         if jvm:
             yield from jvms.steps(main, about.sources, lambda name: about.into(life.label, name))
@@ -107,6 +107,13 @@ class _Subject:
 
 def _sources(probe: Probe, main: Process | None) -> Sources:
     return probe(memory.sources(main.pid, main.exe)) if main else memory.Sources()
+
+
+def _missing(app: App, main: Process, sources: Sources) -> Iterator[str]:
+    if "smaps" not in sources.proc:
+        yield f"/proc/{main.pid}/smaps of {app.name} cannot be read; repeat with --become"
+    if "pmap" not in sources.tools:
+        yield "the host has no pmap; smaps says more"
 
 
 def _new(

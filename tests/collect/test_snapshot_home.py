@@ -11,7 +11,7 @@ import pytest
 
 from memops.engine.collect import bring
 from memops.engine.probe import Reader
-from memops.errors import StepFailed
+from memops.errors import MemopsError, StepFailed
 from memops.model.action import Fetch, Run
 from memops.model.app import App
 from memops.model.event import Event, Progress
@@ -229,6 +229,18 @@ def test_a_command_that_fails_is_told(session: Session, store: Store) -> None:
 
     with pytest.raises(StepFailed, match="no such pid"):
         bring(session, [fetch], store, lambda _: None)
+
+
+def test_a_full_disk_here_is_told_in_one_line(
+    session: Session, running: Running, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    steps, _ = planned(session, running, store, binaries=False)
+    monkeypatch.setattr(store, "adopt", full)
+    with pytest.raises(MemopsError, match="No space left on device.*make room"):
+        bring(session, _fetches(steps), store, lambda _: None)
 
 
 def test_killed_half_way_it_goes_on_where_it_stopped(
