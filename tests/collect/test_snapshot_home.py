@@ -239,7 +239,7 @@ def test_a_full_disk_here_is_told_in_one_line(
 
     steps, _ = planned(session, running, store, binaries=False)
     monkeypatch.setattr(store, "adopt", full)
-    with pytest.raises(MemopsError, match="No space left on device.*make room"):
+    with pytest.raises(MemopsError, match=r"No space left on device.*make room"):
         bring(session, _fetches(steps), store, lambda _: None)
 
 
