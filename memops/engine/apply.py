@@ -107,6 +107,9 @@ class Applier:
         before = self.journal.begin(steps, apps)
         actions = [*before, *(step.do for step in steps), self.journal.end()]
         outputs = self.session.act(actions)
+        if outputs and outputs[0].rc == journals.LOCKED and _abandoned(outputs[0]):
+            self.session.act((journals.break_lock(self.journal.place),))
+            outputs = self.session.act(actions)
         self.locked = self.locked or bool(outputs and outputs[0].rc == 0)
         failed = _failed(actions, outputs)
         if failed is not None:
@@ -117,10 +120,18 @@ class Applier:
         host = self.session.host
         said = output.stderr.decode("utf-8", "replace").strip() or output.text.strip()
         if index < 0 and output.rc == journals.LOCKED:
-            raise LockedError(host, f"is being worked on by {said}", "wait, or ask them")
+            raise LockedError(
+                host,
+                f"is being worked on by {said}",
+                "wait, or ask them; memops rollback --break-lock if they are gone",
+            )
         what = steps[index].change.what if 0 <= index < len(steps) else "writing the journal"
         line = said.splitlines()[-1] if said else f"exit code {output.rc}"
         raise StepFailed(host, f"{name}: {what}: {line}", _remedy(line), said)
+
+
+def _abandoned(output: Output) -> bool:
+    return journals.abandoned(output.stderr.decode("utf-8", "replace"))
 
 
 def _failed(actions: Sequence[Action], outputs: Sequence[Output]) -> int | None:

@@ -13,7 +13,7 @@ from memops.engine import journal as journals
 from memops.engine.apply import Applier
 from memops.engine.probe import Reader, Remembering
 from memops.engine.rollback import roll_back
-from memops.engine.settle import log_sizes, prove
+from memops.engine.settle import Before, before, prove
 from memops.errors import HostError, MemopsError, Unreachable, UsageError
 from memops.model.action import Run
 from memops.model.app import App
@@ -112,6 +112,8 @@ class HostRun:
         self._count(outcome)
         seconds = time.monotonic() - began
         self.fleet.sink(TaskEnded(self.host.name, use.name, outcome, detail, seconds))
+        if self.stop.is_set():  # the operator decides what becomes of it
+            return
         if outcome == "failed" and self.options.on_failure != "keep":
             self.undo()
         elif outcome == "unreachable" and any(
@@ -153,10 +155,10 @@ class HostRun:
         task = self.fleet.tasks(use.task, self.host.name, applier.journal.place.root, variables)
         params = self._params(task, use, variables)
         app = params.get("app") if use.task == "fresh" else None
-        sizes = log_sizes(applier.session, app) if isinstance(app, App) else {}
+        known = before(applier.session, app) if isinstance(app, App) else Before()
         result = applier.apply(use.name, task, params)
         if isinstance(app, App) and result.changed and not self.options.check:
-            prove(applier.session, app, sizes, self.fleet.sink)
+            prove(applier.session, app, known, self.fleet.sink, self.stop.is_set)
         return self._judged(use, variables, result)
 
     def _judged(self, use: Use, variables: Mapping[str, Any], result: Result) -> dict[str, Any]:

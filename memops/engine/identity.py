@@ -5,10 +5,9 @@ from __future__ import annotations
 import getpass
 import re
 import secrets
-import socket
 import time
 
-from memops.engine.journal import Header
+from memops.engine.journal import Header, controller
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._@-]")
 
@@ -26,6 +25,6 @@ def header(run: str, playbook: str, host: str) -> Header:
     except (OSError, KeyError):  # a uid without a name
         operator = "somebody"
     return Header(
-        run, time.time(), _UNSAFE.sub("_", operator), _UNSAFE.sub("_", socket.gethostname()),
+        run, time.time(), _UNSAFE.sub("_", operator), controller(),
         playbook, host,
     )  # fmt: skip

@@ -15,7 +15,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import socket
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -230,7 +232,26 @@ def unlock(place: Place, header: Header) -> Action:
 
 
 def _holder(header: Header) -> str:
-    return f"{header.operator} on {header.controller}, run {header.run}"
+    return f"{header.operator} on {header.controller} (pid {os.getpid()}), run {header.run}"
+
+
+def abandoned(holder: str) -> bool:
+    """Whether *holder*, as a lock names it, was a process of this machine that is gone."""
+    found = re.search(r" on (\S+) \(pid (\d+)\), run ", holder)
+    if not found or found[1] != controller():
+        return False
+    try:
+        os.kill(int(found[2]), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
+
+
+def controller() -> str:
+    """The name of this machine, as journals and locks have it."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", socket.gethostname())
 
 
 def remove(place: Place, run: str = "none") -> Action:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from memops.engine import journal as journals
 from memops.engine.plan import plan
 from memops.engine.probe import Reader, Remembering
-from memops.engine.settle import log_sizes, prove
+from memops.engine.settle import before, prove
 from memops.engine.undo import path_of, undos
 from memops.errors import LockedError, MemopsError, StepFailed
 from memops.facts.file import entry
@@ -90,12 +90,12 @@ def settle(session: Remembering, apps: Sequence[App], name: str, sink: Sink) -> 
     for app in apps:
         session.forget()
         steps, _ = plan(fresh, Overlay(session), {"app": app, "revive": True})
-        sizes = log_sizes(session, app)
+        known = before(session, app)
         for step in steps:
             sink(Planned(session.host, name, step.change, undoable=False))
         _do(session, name, [step.do for step in steps])
         if any(step.change.what.startswith("restart ") for step in steps):
-            prove(session, app, sizes, sink)
+            prove(session, app, known, sink)
 
 
 def _do(session: Session, name: str, actions: Sequence[Action]) -> None:
@@ -115,8 +115,14 @@ def _do(session: Session, name: str, actions: Sequence[Action]) -> None:
 def _take_lock(session: Session, place: Place, holder: Header) -> None:
     output = session.act((journals.lock(place, holder),))[0]
     said = output.stderr.decode("utf-8", "replace").strip()
+    if output.rc == journals.LOCKED and journals.abandoned(said):
+        output = session.act((journals.break_lock(place), journals.lock(place, holder)))[-1]
     if output.rc == journals.LOCKED:
-        raise LockedError(session.host, f"is being worked on by {said}", "wait, or ask them")
+        raise LockedError(
+            session.host,
+            f"is being worked on by {said}",
+            "wait, or ask them; memops rollback --break-lock if they are gone",
+        )
     if output.rc != 0:
         raise StepFailed(session.host, f"cannot lock {place.root}: {said}")
 

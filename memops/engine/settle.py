@@ -7,59 +7,77 @@ agrees with the files that are back.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from memops.engine.probe import Reader
 from memops.errors import ProofFailed
 from memops.facts.file import entry
+from memops.facts.process import processes
 from memops.model.event import Note, Progress
 from memops.tasks.fresh import proof
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from memops.engine.probe import Remembering
     from memops.model.app import App
     from memops.model.event import Sink
     from memops.transport.base import Session
 
-    Clock = Callable[[], float]
-
 _PAUSE = 0.5  # seconds between two looks at an app that is coming up
 _STEADY = 2  # looks in a row that must find it well, in the same process
 
 
-def log_sizes(session: Session, app: App) -> dict[str, int]:
-    """How long each log is now, so that only lines written after the restart count."""
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is known before a restart: how long each log is (bytes), and as whom the app runs.
+
+    Only lines written after the restart count, and an app that comes up as another user is not
+    well: a control script that root runs may forget to switch.
+    """
+
+    log_sizes: Mapping[str, int] = field(default_factory=dict)
+    uid: int | None = None
+
+
+def before(session: Session, app: App) -> Before:
+    """What has to be known of *app* before it is restarted."""
     logs = [check.target for check in app.health if check.kind == "log"]
     probe = Reader(session)
     found = {path: probe(entry(path)) for path in logs}
-    return {path: each.size if each else 0 for path, each in found.items()}
+    main = probe(processes(app)).main
+    sizes = {path: each.size if each else 0 for path, each in found.items()}
+    return Before(sizes, main.uid if main else None)
 
 
 def prove(
     session: Remembering,
     app: App,
-    sizes: Mapping[str, int],
+    known: Before,
     sink: Sink,
-    clock: Clock = time.monotonic,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> int:
     """Wait until *app* runs as its launch file says and is well; its pid.
 
-    Raises `ProofFailed` with the last thing that was wrong once ``app.deadline`` has passed.
+    Raises `ProofFailed` with the last thing that was wrong once ``app.deadline`` has passed, or as
+    soon as the operator has *stopped* the run.
     """
-    began, steady, pid = clock(), 0, 0
+    began, steady, pid = time.monotonic(), 0, 0
     probe = Reader(session)
     while True:
         session.forget()  # each round is a new look
-        found = proof(probe, app, dict(sizes))
+        found = proof(probe, app, known.log_sizes, known.uid)
         steady = steady + 1 if found.problem is None and found.pid in (pid, 0) else 0
         if found.problem is None and found.pid != pid:
             pid, steady = found.pid, 1
         if steady >= _STEADY:
             sink(Note(session.host, f"{app.name} is well, pid {pid}"))
             return pid
-        waited = clock() - began
+        waited = time.monotonic() - began
+        if stopped():
+            raise ProofFailed(session.host, f"{app.name} was not waited for", "see memops status")
         if waited > app.deadline:
             raise ProofFailed(
                 session.host,

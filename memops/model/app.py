@@ -25,7 +25,8 @@ class App:
     """An application on a host.
 
     Found by its systemd *unit*, or its control *script* and *pid_file*, or a *process* pattern
-    (with the *restart* command to type).
+    (with the *restart* command to type). Script and command are run as *user*; a script that
+    switches to the app's user by itself needs none.
 
     *launch_file* is where launch settings go for an app without a unit: its environment file, its
     start script (a marked block) or a wrapper, as *shape* says. *deadline* (seconds) bounds the way

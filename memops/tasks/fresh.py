@@ -13,7 +13,7 @@ from memops.model.action import Run
 from memops.model.step import Change, NoUndo, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from memops.facts.launch import Settings
     from memops.facts.process import Process
@@ -58,24 +58,22 @@ def stale(probe: Probe, app: App, *, revive: bool = False) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a look after a restart found: *problem* is None once the app is well and as wanted.
-
-    *final* problems will not get better by waiting.
-    """
+    """What a look after a restart found: *problem* is None once the app is well and as wanted."""
 
     problem: str | None
-    final: bool = False
     pid: int = 0
 
 
-def proof(probe: Probe, app: App, log_sizes: dict[str, int]) -> Proof:
-    """Whether *app* runs as its launch file says, and is well."""
+def proof(probe: Probe, app: App, log_sizes: Mapping[str, int], uid: int | None = None) -> Proof:
+    """Whether *app* runs as its launch file says, as the user *uid* if known, and is well."""
     checks = [well(check, log_sizes.get(check.target, 0)) for check in app.health]
     probe.prefetch(processes(app), launch.settings(app), *checks)
     main, wanted = probe(processes(app)).main, probe(launch.settings(app))
     if main is None:
         return Proof("does not run")
     problem = _disagreement(main, wanted)
+    if uid is not None and main.uid != uid:
+        problem = f"runs as user {main.uid}, before it was user {uid} (see user in memops_apps)"
     if problem:
         return Proof(problem, pid=main.pid)
     unwell = [reason for check in checks if (reason := probe(check))]

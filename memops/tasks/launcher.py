@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from memops.errors import StepFailed, UsageError
+from memops.errors import HostError, StepFailed, UsageError
 from memops.facts import file as files
 from memops.facts import launch
+from memops.facts.jemalloc import complaint
 from memops.facts.launch import END, MARK, Settings
 from memops.facts.process import processes
 from memops.model.action import Dir, File, Remove, Run
-from memops.model.step import Change, Step
+from memops.model.step import Change, Query, Step
 from memops.tasks.entries import ensure, ensure_parents
 from memops.units import format_size, parse_size
 
@@ -74,9 +75,21 @@ def launcher(
     wanted = settings(run)
     if old and settings(old.run) == old:  # the same in all but the run: nothing to restart for
         wanted = old
+    _refuse_options(probe, host, wanted)
     yield from _dump_directory(probe, dumps, main)
     yield from _write(probe, app, path, wanted, render)
     return {"dumps": wanted.dumps, "path": path, "notes": rounded}
+
+
+def _refuse_options(probe: Probe, host: str, wanted: Settings) -> None:
+    """Ask the library itself, where it is there already: the app would only print a warning."""
+    there = Query(
+        (Run(("test", "-e", wanted.preload), ok=(0, 1)),), lambda outputs: outputs[0].rc == 0
+    )
+    if probe(there) and (said := probe(complaint(wanted.preload, wanted.malloc_conf))):
+        raise HostError(
+            host, f"jemalloc refuses {wanted.malloc_conf}: {said}", "see --malloc-options"
+        )
 
 
 def _dump_directory(probe: Probe, path: str, main: Process) -> Iterator[Step]:

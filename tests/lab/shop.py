@@ -45,7 +45,6 @@ def spec(language: Language, control: Control, **settings: Any) -> Spec:
 def description(control: Control) -> dict[str, Any]:
     """The shop as ``memops_apps`` in an inventory describes it."""
     common = {
-        "user": "shop",
         "health": [{"http": "http://127.0.0.1:8080/health"}],
         "deadline": 30,
     }
