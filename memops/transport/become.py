@@ -92,7 +92,7 @@ class _Greeting:
         self._err = b""
 
     def wait(self, hello: str, prompt: str, timeout: float) -> int:
-        word = re.compile(rb"^" + hello.encode() + rb" (\d+)\n", re.MULTILINE)
+        word = re.compile(hello.encode() + rb" (\d+)\n")
         asked = re.compile(re.escape(prompt.encode()) + rb"|[Pp]assword[^\n]*: ?$")
         outgoing, answers, deadline = memoryview(b""), 0, time.monotonic() + timeout
         while not (found := word.search(self._out)):

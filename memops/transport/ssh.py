@@ -12,7 +12,7 @@ import shlex
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -142,9 +142,8 @@ def _handshake(target: _Target, sock: Any, timeout: float) -> paramiko.Transport
     packetizer = transport.packetizer
     # a rekey that we begin can deadlock paramiko; OpenSSH begins its own in time
     packetizer.REKEY_BYTES = packetizer.REKEY_PACKETS = _NEVER
-    transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = max(
-        timeout, 10.0
-    )
+    transport.banner_timeout = transport.handshake_timeout = timeout
+    transport.auth_timeout = _GREETING  # PAM takes its time
     security = transport.get_security_options()
     security.ciphers, security.digests, security.kex = _CIPHERS, _MACS, _KEX
     known = hostkeys.kinds(hostkeys.read(target.judge.files), target.known_as, target.port)
@@ -152,7 +151,7 @@ def _handshake(target: _Target, sock: Any, timeout: float) -> paramiko.Transport
     first = [k for k in ours if k in known or (k.startswith("rsa-") and "ssh-rsa" in known)]
     security.key_types = tuple(dict.fromkeys((*first, *ours)))
     try:
-        transport.start_client(timeout=max(timeout, 10.0))
+        transport.start_client(timeout=timeout)
         key = transport.get_remote_server_key()
         target.judge.check(
             target.where, target.known_as, target.port, key.get_name(), key.asbytes()
@@ -166,42 +165,50 @@ def _handshake(target: _Target, sock: Any, timeout: float) -> paramiko.Transport
 
 def _authenticate(transport: paramiko.Transport, target: _Target) -> None:
     tried: list[str] = []
-    for name, key in _keys(target, tried):
-        try:
-            tried.append(name)
-            if not transport.auth_publickey(target.user, key):
-                return
-        except paramiko.BadAuthenticationType:
-            break
-        except paramiko.AuthenticationException:
-            continue
+    with closing(paramiko.Agent()) as agent:
+        if _welcome(transport, target, _keys(target, agent, tried), tried):
+            return
     if target.password is not None and transport.is_active():
         tried.append("the password")
-        try:
+        with suppress(paramiko.AuthenticationException):
             transport.auth_password(target.user, target.password.reveal())
-        except paramiko.AuthenticationException:
-            pass
-        else:
             return
     raise Unreachable(
         target.where,
-        f"{target.user}@{target.host} refused us; tried {', '.join(tried) or 'nothing, for there is no key'}",
+        f"{target.user}@{target.host} refused us; tried {', '.join(tried) or 'no key, for there is none'}",
         "check the user, add a key to ssh-agent, or give --private-key",
     )
 
 
-def _keys(target: _Target, tried: list[str]) -> Iterator[tuple[str, paramiko.PKey]]:
+def _welcome(
+    transport: paramiko.Transport,
+    target: _Target,
+    keys: Iterator[tuple[str, paramiko.PKey]],
+    tried: list[str],
+) -> bool:
+    """Whether one of *keys* opens the door; the names of those that do not are kept in *tried*."""
+    for name, key in keys:
+        tried.append(name)
+        try:
+            if not transport.auth_publickey(target.user, key):
+                return True
+        except paramiko.BadAuthenticationType:
+            return False
+        except paramiko.AuthenticationException:
+            continue
+    return False
+
+
+def _keys(
+    target: _Target, agent: paramiko.Agent, tried: list[str]
+) -> Iterator[tuple[str, paramiko.PKey]]:
     """Keys named for this host, then the agent's, then the usual files; each with its name."""
     seen: set[bytes] = set()
-    home = Path("~/.ssh").expanduser()
-    agent = (
-        [] if target.only_identities and target.identities else list(paramiko.Agent().get_keys())
-    )
-    usual = [] if target.identities else [str(home / name) for name in _DEFAULT_KEYS]
+    usual = [] if target.identities else [f"~/.ssh/{name}" for name in _DEFAULT_KEYS]
+    held = [] if target.only_identities and target.identities else agent.get_keys()
     named = [(path, _load(path, tried)) for path in target.identities]
-    agents = [(f"ssh-agent's {key.get_name()}", key) for key in agent]
-    late = ((path, _load(path, tried)) for path in usual)
-    for name, key in (*named, *agents, *late):
+    agents = [(f"ssh-agent's {key.get_name()}", key) for key in held]
+    for name, key in (*named, *agents, *((path, _load(path, tried)) for path in usual)):
         if key is not None and key.asbytes() not in seen:
             seen.add(key.asbytes())
             yield name, key
@@ -222,11 +229,12 @@ def _load(path: str, tried: list[str]) -> paramiko.PKey | None:
 def _open(target: _Target, timeout: float) -> paramiko.Transport:
     """A transport to *target*, tried again where the server only dropped us (MaxStartups)."""
     for attempt in range(_ATTEMPTS):
+        started = time.monotonic()
         try:
             return _handshake(target, _socket(target, timeout), timeout)
         except (paramiko.SSHException, EOFError, OSError) as error:
             dropped = isinstance(error, EOFError | ConnectionResetError) or "banner" in str(error)
-            if not dropped or "timed out" in str(error) or attempt == _ATTEMPTS - 1:
+            if not dropped or time.monotonic() - started >= timeout or attempt == _ATTEMPTS - 1:
                 raise _unreachable(target, error, timeout) from error
             time.sleep(0.3 * 3**attempt)
     raise AssertionError("unreachable")  # pragma: no cover
@@ -273,22 +281,36 @@ def _unreachable(target: _Target, error: Exception, timeout: float) -> Unreachab
 
 
 class _Gateways:
-    """Transports to jump hosts, one for all hosts behind each, closed with the last of them."""
+    """Transports to jump hosts: one for all hosts behind each, closed with the last of them."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._open: dict[_Target, paramiko.Transport] = {}
-        self._locks: dict[_Target, threading.Lock] = {}
+        self._lock = threading.RLock()
+        self._open: dict[_Target, tuple[paramiko.Transport, int]] = {}
+        self._doors: dict[_Target, threading.Lock] = {}
 
     def channel(self, gateway: _Target, to: tuple[str, int], timeout: float) -> paramiko.Channel:
-        """A stream through *gateway* to the address *to*."""
+        """A stream through *gateway* to the address *to*; give it back with `release`."""
         with self._lock:
-            lock = self._locks.setdefault(gateway, threading.Lock())
-        with lock:
-            transport = self._open.get(gateway)
+            door = self._doors.setdefault(gateway, threading.Lock())
+        with door:
+            transport, users = self._open.get(gateway, (None, 0))
             if transport is None or not transport.is_active():
-                transport = self._open[gateway] = _open(gateway, timeout)
+                transport = _open(gateway, timeout)
+            with self._lock:
+                self._open[gateway] = (transport, users + 1)
         return transport.open_channel("direct-tcpip", to, ("127.0.0.1", 0), timeout=timeout)
+
+    def release(self, gateway: _Target) -> None:
+        """One host less behind *gateway*."""
+        with self._lock:
+            transport, users = self._open.pop(gateway, (None, 0))
+            if transport is not None and users > 1:
+                self._open[gateway] = (transport, users - 1)
+                return
+        if transport is not None:
+            transport.close()
+            if gateway.gateway is not None:
+                self.release(gateway.gateway)
 
 
 _SHARED = _Gateways()
@@ -390,6 +412,8 @@ class SshConnection(Sessions):
             super().close()
         finally:
             self._transport.close()
+            if self._target.gateway is not None:
+                _SHARED.release(self._target.gateway)
 
     def __enter__(self) -> Self:
         return self

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def _opened(name: str) -> Iterator[Target]:
-    with tempfile.TemporaryDirectory() as root:
-        with cast("AbstractContextManager[Target]", TARGETS[name](Path(root))) as target:
-            yield target
+    with (
+        tempfile.TemporaryDirectory() as root,
+        cast("AbstractContextManager[Target]", TARGETS[name](Path(root))) as target,
+    ):
+        yield target
 
 
 @pytest.fixture(scope="module", params=TARGETS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +28,7 @@ def _split(stream: bytes, cuts: list[int]) -> list[bytes | str]:
     splitter = Splitter(NONCE)
     edges = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
     found: list[bytes | str] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         for part in splitter.feed(stream[start:end]):
             if isinstance(part, bytes) and found and isinstance(found[-1], bytes):
                 found[-1] += part

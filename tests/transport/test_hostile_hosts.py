@@ -19,6 +19,7 @@ from memops.transport import session as sessions
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from memops.model.action import Look
     from tests.transport.targets import Target
 
 _COUNT = itertools.count()
@@ -174,7 +175,11 @@ def test_a_full_disk_leaves_the_old_file(real: Target, root: str) -> None:
 
 
 def test_looking_writes_nothing(real: Target, root: str) -> None:
-    looks = [Stat(root, digest=True), Read("/etc/passwd"), Run(("true",), stdin=b"x" * 50_000)]
+    looks: list[Look] = [
+        Stat(root, digest=True),
+        Read("/etc/passwd"),
+        Run(("true",), stdin=b"x" * 50_000),
+    ]
     real.session.look(looks)
     before = real.session.look([sh('ls -A /tmp | wc -l; find "$1" | wc -l', root)])
     for _ in range(3):

@@ -121,7 +121,7 @@ def test_shellcheck_likes_what_is_rendered(action: Action, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
 @pytest.mark.parametrize("alone", [True, False])
-def test_a_script_of_the_host_does_it_all(shell: list[str], alone: bool, tmp_path: Path) -> None:
+def test_a_script_of_the_host_does_it_all(shell: list[str], *, alone: bool, tmp_path: Path) -> None:
     run, there = tmp_path / "r un", tmp_path / "the re"
     (run / "originals").mkdir(parents=True)
     saved = b"saved\0"
