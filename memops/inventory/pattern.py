@@ -106,21 +106,25 @@ def _pick(found: list[str], index: str | None, start: str | None, end: str | Non
 
 
 def _named(base: str, names: Names, where: str) -> list[str]:
-    """Hosts of the groups that match *base*; hosts by their own name if none did, or for a glob."""
+    """Hosts of the groups that match *base*; hosts by their own name if none did, or for a glob.
+
+    A host of several such groups stands there several times, and a subscript counts each, as in
+    Ansible.
+    """
     if base in ("all", "*"):
         return list(names.members("all"))
     accepts = _matcher(base, where)
     matched = [name for name in names.groups if accepts(name)]
-    found = dict.fromkeys(host for name in matched for host in names.members(name))
+    found = [host for name in matched for host in names.members(name)]
     if not matched or base.startswith("~") or _LOOSE & set(base):
-        found.update(dict.fromkeys(name for name in names.hosts if accepts(name)))
+        found += [name for name in names.hosts if accepts(name)]
     if not found and base in _LOCAL:
         return [base]
     if not found and not matched and not base.startswith("~") and not _GLOB & set(base):
         known = [*names.groups, *names.hosts]
         remedy = nearest(base, known) or "memops inventory --graph shows what there is"
         raise NoHostsError(where, f"no host or group is named {base!r}", remedy)
-    return list(found)
+    return found
 
 
 def _matcher(base: str, where: str) -> Callable[[str], object]:

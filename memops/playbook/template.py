@@ -81,9 +81,13 @@ class _Scope(dict[str, Any]):
 
 @functools.cache
 def _environment() -> ImmutableSandboxedEnvironment:
-    """Jinja2 as Ansible sets it up (trim_blocks, the last newline kept), in a sandbox."""
+    """Jinja2 as Ansible sets it up (trim_blocks, the last newline kept, None is empty), in a sandbox."""
     made = ImmutableSandboxedEnvironment(
-        undefined=_Missing, trim_blocks=True, keep_trailing_newline=True, autoescape=False
+        undefined=_Missing,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+        finalize=lambda value: "" if value is None else value,
     )
     made.filters.update(FILTERS)
     made.tests.update(TESTS)
