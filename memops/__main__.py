@@ -1,1 +1,6 @@
 """``python -m memops``."""
+
+from memops.cli.main import main
+
+if __name__ == "__main__":
+    main()

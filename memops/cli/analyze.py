@@ -61,12 +61,17 @@ def command(
     was collected last of each app and host is analysed. No inventory and no network is needed.
     """
     from dataclasses import replace
+    from pathlib import Path
 
     from memops.profile.study import Inputs
 
     subjects = [Inputs(files)] if files else collected(app, host)
     more = [
-        replace(each, symbols=[*each.symbols, *symbols], perf_maps=[*each.perf_maps, *perf_map])
+        replace(
+            each,
+            symbols=[*symbols, *each.symbols, Path("/usr/lib/debug")],
+            perf_maps=[*each.perf_maps, *perf_map],
+        )
         for each in subjects
     ]
     show(more, style=style or "text", top=top, pid=pid, base=base, keep_going=keep_going)

@@ -29,12 +29,17 @@ _EM_ARM = 40
 _NAME_LIMIT = 1 << 14
 _HEADERS_LIMIT = 1 << 16
 _NESTED = 32
+_PACKED_LIMIT = 128 << 20
 _RANK = {1: 0, 2: 1, 0: 2}  # global before weak before local, for names of the same function
 
 
 class Section(NamedTuple):
-    """A section header, as far as it is needed: where in the file, how long, of what kind."""
+    """A section header, as far as it is needed: where in the file, how long, of what kind.
 
+    *name* is an offset in the section of names.
+    """
+
+    name: int
     kind: int
     offset: int
     size: int
@@ -86,6 +91,7 @@ class Elf:
     machine: int
     segments: tuple[Segment, ...]
     sections: tuple[Section, ...]
+    names_index: int = 0
 
     @cached_property
     def build_id(self) -> str:
@@ -115,8 +121,14 @@ class Elf:
     def function_at(self, address: int) -> Function | None:
         """The function whose bytes hold the virtual *address*; None rather than a neighbour.
 
-        Of several names of the same function a global one is taken, then the shortest.
+        Of several names of the same function a global one is taken, then the shortest. A stripped
+        file may carry the names of its static functions packed (``.gnu_debugdata``, Fedora's and
+        Red Hat's "MiniDebugInfo"): they are looked through last.
         """
+        own = self._own_function_at(address)
+        return own or (self._packed.function_at(address) if self._packed else None)
+
+    def _own_function_at(self, address: int) -> Function | None:
         starts, entries = self._functions
         index = bisect_right(starts, address)
         for entry in reversed(entries[max(0, index - _NESTED) : index]):
@@ -125,10 +137,21 @@ class Elf:
                 return min((self._named(each) for each in same), key=_preference)[1]
         return None
 
-    @property
-    def has_functions(self) -> bool:
-        """Whether the file names any function at all."""
-        return bool(self._functions[0])
+    @cached_property
+    def _packed(self) -> Elf | None:
+        """The ELF file inside ``.gnu_debugdata``, which is xz data."""
+        for section in self.sections:
+            if section.size and self._name_of(section) == b".gnu_debugdata":
+                with suppress(UsageError):
+                    data = _bytes_at(self.view, section.offset, section.size)
+                    return read_elf(_unpack(data), ".gnu_debugdata")
+        return None
+
+    def _name_of(self, section: Section) -> bytes:
+        names = self._section(self.names_index)
+        if names is None or section.name >= names.size:
+            return b""
+        return _bytes_at(self.view, names.offset + section.name, 32).partition(b"\0")[0]
 
     @cached_property
     def _functions(self) -> tuple[list[int], list[tuple[int, int, int, int]]]:
@@ -175,6 +198,15 @@ def _bytes_at(view: mmap.mmap | bytes, offset: int, size: int) -> bytes:
     return view[start : min(start + size, len(view))]
 
 
+def _unpack(data: bytes) -> bytes:
+    """What xz *data* unpacks to, within bounds; nothing if it is damaged."""
+    import lzma  # noqa: PLC0415 - few files have packed names
+
+    with suppress(lzma.LZMAError, EOFError):
+        return lzma.LZMADecompressor(memlimit=_PACKED_LIMIT).decompress(data, _PACKED_LIMIT)
+    return b""
+
+
 def _preference(named: tuple[int, Function]) -> tuple[bool, int, int, str]:
     rank, function = named
     return not function.name, rank, len(function.name), function.name
@@ -216,7 +248,8 @@ def read_elf(view: mmap.mmap | bytes, name: str) -> Elf:
         layout=layout,
         machine=fields[1],
         segments=tuple(Segment(*(row[i] for i in layout.segment_fields)) for row in segments),
-        sections=tuple(Section(row[1], row[4], row[5], row[6], row[9]) for row in sections),
+        sections=tuple(Section(row[0], row[1], row[4], row[5], row[6], row[9]) for row in sections),
+        names_index=fields[12],
     )
 
 

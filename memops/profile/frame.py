@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 JIT = "[jit]"
 """The module of code that a running process wrote for itself."""
+# Code that was written at run time may lie in unnamed files: .NET and LuaJIT map it twice, a JVM with
+# huge pages maps it from hugetlbfs.
+_JIT_FILES = ("/memfd:", "/dev/zero", "/anon_hugepage", "/SYSV")
 UNMAPPED = "[unmapped]"
 """The module of addresses outside every mapping."""
 
@@ -63,7 +66,7 @@ def locate(address: int, space: AddressSpace, build_ids: Map[str, str]) -> Frame
     mapping = space.at(address - 1)
     if mapping is None:
         return Frame.at(UNMAPPED, address)
-    if mapping.is_file:
+    if mapping.is_file and not mapping.path.startswith(_JIT_FILES):
         offset = address - mapping.start + mapping.offset
         return Frame.at(mapping.path, offset, build_ids.get(mapping.path, ""))
     if mapping.path in {"[vdso]", "[vsyscall]"}:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from memops.profile.analysis import Analysis
     from memops.profile.dumps import DumpFile
     from memops.profile.heap import HeapProfile
-    from memops.profile.symbols import Symbols
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,8 @@ def study(
     first, first_path = _first(chosen, base, left_out if keep_going else None)
     last_path = chosen.files[-1].path
     last = estimate(chosen.last, inputs.build_ids)
-    names = Names(_sources(inputs, chosen.last))
+    elf, jit = _sources(inputs, chosen.last)
+    names = Names((elf, jit))
     module = allocator_module(last.stacks, chosen.last.executable)
     analysis = analyse(
         last,
@@ -118,7 +118,11 @@ def study(
         interval=chosen.last.interval,
         analysis=analysis,
         others=tuple(run.process for run in runs if run is not chosen),
-        notes=tuple(left_out + _notes(chosen.last, last_path, first, first_path)),
+        notes=(
+            *left_out,
+            *_notes(chosen.last, last_path, first, first_path),
+            *_conflicts(chosen.last, jit),
+        ),
     )
 
 
@@ -185,10 +189,25 @@ def _first(
     return None, None
 
 
-def _sources(inputs: Inputs, heap: HeapProfile) -> tuple[Symbols, ...]:
+def _sources(inputs: Inputs, heap: HeapProfile) -> tuple[ElfSymbols, JitSymbols]:
     maps = tuple(parse_perf_map(read_file(path)) for path in inputs.perf_maps)
     elf = ElfSymbols(tuple(inputs.symbols), files_here(heap.mappings))
     return elf, JitSymbols(maps)
+
+
+def _conflicts(heap: HeapProfile, jit: JitSymbols) -> list[str]:
+    """A note if the perf maps disagree on addresses of *heap*: code was compiled anew meanwhile."""
+    if len(jit.maps) < 2:  # noqa: PLR2004 - one alone agrees
+        return []
+    addresses = {pc for stack in heap.stacks for pc in stack if not _in_file(heap, pc)}
+    count = sum(map(jit.disagree, addresses))
+    what = f"the perf maps disagree on {count} JIT addresses: the newest names them"
+    return [what] if count else []
+
+
+def _in_file(heap: HeapProfile, address: int) -> bool:
+    mapping = heap.space.at(address - 1)
+    return mapping is not None and mapping.is_file
 
 
 def _notes(

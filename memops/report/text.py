@@ -21,6 +21,7 @@ _STACKS = 3
 _SENTENCES = 3
 _SHARE = 0.05
 _FRAMES = 12
+_REASONS = 3
 _VERSION = re.compile(r"[-.]?[\d.]*\.so(\.[\d.]+)?$")
 
 
@@ -164,6 +165,10 @@ def _stack(stack: Grown, *, sign: bool) -> Iterator[str]:
 def remarks(study: Study, width: int) -> list[str]:
     """What the reader must know of the input, and the processes that were left out."""
     lines = [clip(f"note: {each}", width) for each in study.notes]
+    total = max(study.analysis.growth.bytes, 1)
+    for reason, size in study.analysis.unnamed[:_REASONS]:
+        if size > _SHARE * total:
+            lines.append(clip(f"no name: {reason} ({format_size(size)} in such stacks)", width))
     for each in study.others:
         program = each.executable.rpartition("/")[2] or "unknown program"
         many = f"{each.dumps} dump{'s' * (each.dumps != 1)}"

@@ -166,8 +166,10 @@ def _with_block(text: str, block: str, shape: str) -> str:
 def _malloc_conf(lg_sample: int, lg_interval: int, prefix: str, options: str) -> str:
     """The options of jemalloc (man 3 jemalloc, TUNING).
 
-    background_thread gives unused pages back while the app idles; prof_final stays off because
-    every child process would write a profile when it ends.
+    prof_final stays off because every child process would write a profile when it ends. So does
+    background_thread: setpriv, which start scripts call to become the app's user, changes its
+    capabilities for one thread only, and glibc aborts when a second thread then disagrees about
+    setresuid (seen with util-linux 2.38 and glibc 2.36, exit code 134).
     """
     if re.search(r"[\s'\"\\]", options + prefix):
         raise UsageError(
@@ -180,7 +182,6 @@ def _malloc_conf(lg_sample: int, lg_interval: int, prefix: str, options: str) ->
             f"lg_prof_sample:{lg_sample}",
             f"lg_prof_interval:{lg_interval}",
             "prof_sys_thread_name:true",
-            "background_thread:true",
             f"prof_prefix:{prefix}",
             *filter(None, options.split(",")),
         ]

@@ -1,7 +1,6 @@
 """The way to a host over SSH: fabric resolves, paramiko carries, memops decides.
 
-This is the only door to fabric and paramiko. Of fabric's `Connection` only its answers are used
-(ssh_config, user, port, identities, gateway); it accepts any host key and is never opened.
+This is the only door to paramiko; `memops.transport.resolve` is the one to fabric.
 """
 
 from __future__ import annotations
@@ -13,17 +12,14 @@ import socket
 import threading
 import time
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import paramiko
-from fabric import Config
-from fabric import Connection as Resolver
 
 from memops.errors import Unreachable
 from memops.transport import become as becoming
 from memops.transport import dial, hostkeys
+from memops.transport.resolve import resolve
 from memops.transport.session import Sessions, ShellSession
 from memops.transport.shell import Lost, Received
 
@@ -32,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from memops.model.host import Become, ConnectOptions, Host
+    from memops.transport.resolve import Target
     from memops.transport.shell import Stream
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else it writes on our stderr
@@ -60,82 +57,15 @@ _KEX = (
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """One hop: where to dial, as whom, with which keys, and through what."""
-
-    where: str
-    host: str
-    port: int
-    user: str
-    identities: tuple[str, ...]
-    only_identities: bool
-    known_as: str
-    judge: hostkeys.Judge
-    password: Any = None
-    gateway: _Target | None = None
-    command: str | None = None
-
-
 def connect(host: Host, options: ConnectOptions) -> SshConnection:
     """The connection to *host*, open; raises `Unreachable` with what to do."""
-    target = _resolve(host, options)
-    return SshConnection(host, target, options)
-
-
-# ---- what ssh_config says
-
-
-def _resolve(host: Host, options: ConnectOptions) -> _Target:
-    path = str(options.ssh_config) if options.ssh_config else None
-    config = Config(runtime_ssh_path=path) if path else Config()
-    found = Resolver(host.address or host.name, user=host.user, port=host.port, config=config)
-    target = _target(host.name, found, options)
-    identities = (host.key_file, *target.identities) if host.key_file else target.identities
-    target = replace(target, identities=tuple(dict.fromkeys(identities)), password=host.password)
-    if host.proxy_command:
-        return replace(target, gateway=None, command=host.proxy_command)
-    if host.proxy_jump and host.proxy_jump != "none":
-        return replace(target, gateway=_jumps(host.proxy_jump, config, options), command=None)
-    return target
-
-
-def _jumps(hops: str, config: Config, options: ConnectOptions) -> _Target | None:
-    through: _Target | None = None
-    for hop in hops.split(","):
-        target = _target(hop.strip(), Resolver(hop.strip(), config=config), options)
-        through = replace(target, gateway=through) if through else target
-    return through
-
-
-def _target(where: str, found: Any, options: ConnectOptions) -> _Target:
-    said = found.ssh_config
-    gateway = found.gateway if not isinstance(found.gateway, str) else None
-    files = options.known_hosts or _known_hosts(said)
-    return _Target(
-        where,
-        found.host,
-        found.port,
-        found.user,
-        tuple(str(Path(each).expanduser()) for each in said.get("identityfile", [])),
-        said.get("identitiesonly", "no") == "yes",
-        said.get("hostkeyalias", found.host),
-        hostkeys.Judge(files, options.accept_new_host_keys),
-        gateway=_target(gateway.original_host, gateway, options) if gateway else None,
-        command=found.gateway if isinstance(found.gateway, str) else None,
-    )
-
-
-def _known_hosts(said: Any) -> tuple[Path, ...]:
-    mine = said.get("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2")
-    theirs = said.get("globalknownhostsfile", "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2")
-    return tuple(Path(each).expanduser() for each in shlex.split(f"{mine} {theirs}"))
+    return SshConnection(host, resolve(host, options), options)
 
 
 # ---- the way there
 
 
-def _handshake(target: _Target, sock: Any, timeout: float) -> paramiko.Transport:
+def _handshake(target: Target, sock: Any, timeout: float) -> paramiko.Transport:
     transport = paramiko.Transport(
         sock, default_window_size=_WINDOW, default_max_packet_size=_PACKET
     )
@@ -146,7 +76,7 @@ def _handshake(target: _Target, sock: Any, timeout: float) -> paramiko.Transport
     transport.auth_timeout = _GREETING  # PAM takes its time
     security = transport.get_security_options()
     security.ciphers, security.digests, security.kex = _CIPHERS, _MACS, _KEX
-    known = hostkeys.kinds(hostkeys.read(target.judge.files), target.known_as, target.port)
+    known = hostkeys.kinds(hostkeys.read(target.judge.files), target.known_as, target.known_port)
     ours = security.key_types
     first = [k for k in ours if k in known or (k.startswith("rsa-") and "ssh-rsa" in known)]
     security.key_types = tuple(dict.fromkeys((*first, *ours)))
@@ -154,7 +84,7 @@ def _handshake(target: _Target, sock: Any, timeout: float) -> paramiko.Transport
         transport.start_client(timeout=timeout)
         key = transport.get_remote_server_key()
         target.judge.check(
-            target.where, target.known_as, target.port, key.get_name(), key.asbytes()
+            target.where, target.known_as, target.known_port, key.get_name(), key.asbytes()
         )
         _authenticate(transport, target)
     except BaseException:
@@ -163,7 +93,7 @@ def _handshake(target: _Target, sock: Any, timeout: float) -> paramiko.Transport
     return transport
 
 
-def _authenticate(transport: paramiko.Transport, target: _Target) -> None:
+def _authenticate(transport: paramiko.Transport, target: Target) -> None:
     tried: list[str] = []
     with closing(paramiko.Agent()) as agent:
         if _welcome(transport, target, _keys(target, agent, tried), tried):
@@ -182,7 +112,7 @@ def _authenticate(transport: paramiko.Transport, target: _Target) -> None:
 
 def _welcome(
     transport: paramiko.Transport,
-    target: _Target,
+    target: Target,
     keys: Iterator[tuple[str, paramiko.PKey]],
     tried: list[str],
 ) -> bool:
@@ -200,7 +130,7 @@ def _welcome(
 
 
 def _keys(
-    target: _Target, agent: paramiko.Agent, tried: list[str]
+    target: Target, agent: paramiko.Agent, tried: list[str]
 ) -> Iterator[tuple[str, paramiko.PKey]]:
     """Keys named for this host, then the agent's, then the usual files; each with its name."""
     seen: set[bytes] = set()
@@ -226,12 +156,12 @@ def _load(path: str, tried: list[str]) -> paramiko.PKey | None:
         return None
 
 
-def _open(target: _Target, timeout: float) -> paramiko.Transport:
+def _open(target: Target, timeout: float) -> paramiko.Transport:
     """A transport to *target*, tried again where the server only dropped us (MaxStartups)."""
     for attempt in range(_ATTEMPTS):
         started = time.monotonic()
         try:
-            return _handshake(target, _socket(target, timeout), timeout)
+            return _try(target, timeout)
         except (paramiko.SSHException, EOFError, OSError) as error:
             dropped = isinstance(error, EOFError | ConnectionResetError) or "banner" in str(error)
             if not dropped or time.monotonic() - started >= timeout or attempt == _ATTEMPTS - 1:
@@ -240,15 +170,21 @@ def _open(target: _Target, timeout: float) -> paramiko.Transport:
     raise AssertionError("unreachable")  # pragma: no cover
 
 
-def _socket(target: _Target, timeout: float) -> Any:
+def _try(target: Target, timeout: float) -> paramiko.Transport:
     if target.command:
-        return dial.through(target.command, target.host, target.port, target.user)
+        pipe = dial.through(target.command, target.host, target.port, target.user)
+        return _handshake(target, pipe, timeout)
     if target.gateway is None:
-        return dial.dial(target.host, target.port, timeout)
-    return _SHARED.channel(target.gateway, (target.host, target.port), timeout)
+        return _handshake(target, dial.dial(target.host, target.port, timeout), timeout)
+    channel = _SHARED.channel(target.gateway, (target.host, target.port), timeout)
+    try:
+        return _handshake(target, channel, timeout)
+    except BaseException:
+        _SHARED.release(target.gateway)
+        raise
 
 
-def _unreachable(target: _Target, error: Exception, timeout: float) -> Unreachable:
+def _unreachable(target: Target, error: Exception, timeout: float) -> Unreachable:
     place = f"{target.host}:{target.port}"
     match error:
         case TimeoutError():
@@ -285,10 +221,10 @@ class _Gateways:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._open: dict[_Target, tuple[paramiko.Transport, int]] = {}
-        self._doors: dict[_Target, threading.Lock] = {}
+        self._open: dict[Target, tuple[paramiko.Transport, int]] = {}
+        self._doors: dict[Target, threading.Lock] = {}
 
-    def channel(self, gateway: _Target, to: tuple[str, int], timeout: float) -> paramiko.Channel:
+    def channel(self, gateway: Target, to: tuple[str, int], timeout: float) -> paramiko.Channel:
         """A stream through *gateway* to the address *to*; give it back with `release`."""
         with self._lock:
             door = self._doors.setdefault(gateway, threading.Lock())
@@ -298,9 +234,13 @@ class _Gateways:
                 transport = _open(gateway, timeout)
             with self._lock:
                 self._open[gateway] = (transport, users + 1)
-        return transport.open_channel("direct-tcpip", to, ("127.0.0.1", 0), timeout=timeout)
+        try:
+            return transport.open_channel("direct-tcpip", to, ("127.0.0.1", 0), timeout=timeout)
+        except BaseException:
+            self.release(gateway)
+            raise
 
-    def release(self, gateway: _Target) -> None:
+    def release(self, gateway: Target) -> None:
         """One host less behind *gateway*."""
         with self._lock:
             transport, users = self._open.pop(gateway, (None, 0))
@@ -383,7 +323,7 @@ def _bounded(transport: paramiko.Transport, timeout: float) -> Iterator[None]:
 class SshConnection(Sessions):
     """One transport to one host; see `memops.transport.base.Connection`."""
 
-    def __init__(self, host: Host, target: _Target, options: ConnectOptions) -> None:
+    def __init__(self, host: Host, target: Target, options: ConnectOptions) -> None:
         super().__init__()
         self._host = host
         self._target = target
@@ -400,6 +340,7 @@ class SshConnection(Sessions):
 
     def _start(self, argv: tuple[str, ...]) -> Stream:
         if not self._transport.is_active():
+            self._leave()
             self._transport = _open(self._target, self._timeout)
         try:
             return _Exec(self._host.name, self._transport, shlex.join(argv), _GREETING)
@@ -411,9 +352,12 @@ class SshConnection(Sessions):
         try:
             super().close()
         finally:
-            self._transport.close()
-            if self._target.gateway is not None:
-                _SHARED.release(self._target.gateway)
+            self._leave()
+
+    def _leave(self) -> None:
+        self._transport.close()
+        if self._target.gateway is not None:
+            _SHARED.release(self._target.gateway)
 
     def __enter__(self) -> Self:
         return self

@@ -51,10 +51,10 @@ def test_draws_the_same_tree(name: str, inventories: dict[str, Inventory]) -> No
 
 @pytest.mark.parametrize(("name", "pattern"), PATTERNS)
 def test_selects_the_same_hosts(name: str, pattern: str, inventories: dict[str, Inventory]) -> None:
-    hosts = expected(name)["hosts"][pattern]
+    orders = expected(name)["hosts"][pattern]
     found = inventories[name]
-    if hosts:
-        assert list(found.select(pattern)) == hosts
+    if orders != [[]]:
+        assert list(found.select(pattern)) in orders
     else:
         with pytest.raises(yaml.UsageError):
             found.select(pattern)

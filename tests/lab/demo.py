@@ -55,7 +55,9 @@ def main() -> int:
     wait_for_leak(canary)
     run(TELL, env)
     said = (leaked(canary) or 0) / (1 << 20)
-    say(f"the shop itself says: {said:.1f} MiB leaked in this life, in inflaters it never ends")
+    say(
+        f"the shop's own account: {said:.1f} MiB leaked since it started, in inflaters that it never ends"
+    )
     run(LEAVE, env)
     return compare(hosts, before)
 
@@ -91,11 +93,15 @@ def answers(host: LabHost) -> bool:
 
 
 def wait_for_leak(host: LabHost) -> None:
-    say(f"\nthe shop on {host.name} serves and leaks:")
+    """Let the shop leak for a while, then serve on without leaking until one more dump is written."""
+    say(f"\nthe shop on {host.name} serves and leaks, up to {LEAK >> 20} MiB here:")
     while (now := leaked(host) or 0) < LEAK:
-        print(f"\r  {now >> 20:3} of {LEAK >> 20} MiB", end="", file=sys.stderr, flush=True)
+        if sys.stderr.isatty():
+            print(f"\r  {now >> 20:3} MiB", end="", file=sys.stderr, flush=True)
         time.sleep(0.5)
-    say(f"\r  {now >> 20:3} of {LEAK >> 20} MiB")
+    host.sh("wget -q -O - 127.0.0.1:8080/leak/0")
+    say(f"\r  {now >> 20:3} MiB; a few seconds more for the next dump")
+    time.sleep(5)  # at 10 MB/s and a dump every 32 MiB
 
 
 def compare(hosts: list[LabHost], before: list[dict[str, Entry]]) -> int:

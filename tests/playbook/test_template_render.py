@@ -118,23 +118,19 @@ CONDITIONS = [
     ("word", True),
     ("host.evil == '{{' ~ ' c }}'", True),
     ("host is not changed", True),
-    ("'b' in ['a', 'b'] # of course", True),
     ("flag | bool", True),
     ("host.evil is match('.. c')", True),
 ]
 
 
 @pytest.mark.parametrize(("expression", "holds"), CONDITIONS)
-def test_conditions(expression: str, holds: bool) -> None:
-    if "#" in expression:
-        pytest.raises(UsageError, condition, expression, VARS)
-    else:
-        assert condition(expression, VARS) is holds
+def test_conditions(expression: str, holds: object) -> None:
+    assert condition(expression, VARS) is holds
 
 
 @pytest.mark.parametrize("expression", ["a", "flag", "host", "none", "''", "d.l", "host.rc"])
 def test_a_condition_must_be_a_boolean(expression: str) -> None:
-    with pytest.raises(UsageError, match="not true or false; compare it, or add | bool"):
+    with pytest.raises(UsageError, match=r"not true or false; compare it, or add \| bool"):
         condition(expression, VARS)
 
 

@@ -1,15 +1,26 @@
 from __future__ import annotations
 
+import lzma
+import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memops.profile.elf import open_elf
 from memops.profile.frame import JIT, UNMAPPED, Frame, locate
 from memops.profile.maps import AddressSpace, Mapping, parse_maps
 from memops.profile.perfmap import parse_perf_map
-from memops.profile.symbols import ElfSymbols, JitSymbols, Name, Names, files_here
+from memops.profile.symbols import (
+    ElfSymbols,
+    JitSymbols,
+    Name,
+    Names,
+    files_here,
+    readable,
+)
+from tests.corpus.read import HERE
 from tests.corpus.slim import Load, Symbol, elf_bytes
 
 BUILD_ID = "aa" * 20
@@ -17,7 +28,6 @@ ELF = elf_bytes([Symbol(0x1100, 0x40, "inflate")], [Load(0, 0, 0x9000)], BUILD_I
 LIBZ = "/usr/lib/libz.so.1"
 PLACES = [
     BUILD_ID,
-    f".build-id/aa/{'aa' * 19}.debug",
     "usr/lib/libz.so.1",
     "libz.so.1",
 ]
@@ -117,8 +127,8 @@ NEW = b"7f00 100 java.lang.String[] a.B.new(int, byte[])\nnoise\n9000 20 StubRou
     [
         (0x7F01, Name("a.B.new")),
         (0x8000, Name("a.B.new")),  # the return address after a call at the end of the code
-        (0x8001, Name("Interpreter")),
-        (0x9001, Name("StubRoutines (1)")),
+        (0x8001, Name("[interpreter]")),
+        (0x9001, Name("[stub StubRoutines (1)]")),
         (0x9021, Name(label="[JIT 0x9021]", reason="not in the perf map")),
     ],
 )
@@ -126,6 +136,84 @@ def test_the_newest_perf_map_that_knows_an_address_names_it(address: int, name: 
     symbols = JitSymbols((parse_perf_map(OLD), parse_perf_map(NEW)))
 
     assert symbols.name(Frame.at(JIT, address)) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("long java.util.zip.Inflater.init(boolean)", "java.util.zip.Inflater.init"),
+        ("void a.B$C.<init>()", "a.B$C.<init>"),
+        ("Interpreter", "[interpreter]"),
+        ("I2C/C2I adapters", "[stub I2C/C2I adapters]"),
+        ("monitorexit Runtime1 stub", "[stub monitorexit Runtime1 stub]"),
+        ("jni_fast_GetIntField", "[stub jni_fast_GetIntField]"),
+        ("LazyCompile:~resolve /app/main.js:3", "LazyCompile:~resolve /app/main.js:3"),
+        ("py::compress:/app/grow.py", "py::compress:/app/grow.py"),
+    ],
+)
+def test_jit_code_is_shown_as_its_authors_know_it(name: str, shown: str) -> None:
+    assert readable(name) == shown
+
+
+def test_maps_that_disagree_are_known() -> None:
+    symbols = JitSymbols((parse_perf_map(OLD), parse_perf_map(NEW)))
+
+    assert symbols.disagree(0x7F01)
+    assert not symbols.disagree(0x8005)
+    assert not symbols.disagree(0x1)
+
+
+def compiled(directory: Path) -> tuple[Path, str, Frame]:
+    """A program stripped of `rent_page`, its build-id, and a frame inside that function."""
+    program = directory / "leak"
+    source = HERE / "programs" / "leak.c"
+    subprocess.run(["gcc", "-O1", "-g", "-Wl,--build-id", "-o", program, source], check=True)
+    elf = open_elf(program)
+    found = next(
+        function
+        for address in range(elf.segments[0].size + 0x2000)
+        if (function := elf.function_at(address)) and function.name == "rent_page"
+    )
+    return program, elf.build_id, Frame.at("/srv/leak", found.address + 5, elf.build_id)
+
+
+def test_a_stripped_file_is_named_by_its_debug_file(tmp_path: Path) -> None:
+    program, build_id, frame = compiled(tmp_path)
+    debug = tmp_path / "place" / ".build-id" / build_id[:2] / f"{build_id[2:]}.debug"
+    debug.parent.mkdir(parents=True)
+    subprocess.run(["objcopy", "--only-keep-debug", program, debug], check=True)
+    subprocess.run(["strip", program], check=True)
+
+    assert ElfSymbols((tmp_path,)).name(frame) == Name(
+        label=f"leak+{frame.offset:#x}", reason="leak is stripped"
+    )
+    assert ElfSymbols((tmp_path, tmp_path / "place")).name(frame) == Name("rent_page")
+
+
+def test_names_packed_into_the_file_are_found(tmp_path: Path) -> None:
+    """As Fedora packs them: the symbol table alone, xz, in .gnu_debugdata."""
+    program, _, frame = compiled(tmp_path)
+    names, packed, whole = (tmp_path / each for each in ("names", "names.xz", "place/leak"))
+    whole.parent.mkdir()
+    subprocess.run(["objcopy", "--only-keep-debug", "--strip-debug", program, names], check=True)
+    packed.write_bytes(lzma.compress(names.read_bytes()))
+    subprocess.run(["strip", program], check=True)
+    add = f".gnu_debugdata={packed}"
+    subprocess.run(["objcopy", "--add-section", add, program, whole], check=True)
+
+    assert ElfSymbols((whole.parent,)).name(frame) == Name("rent_page")
+
+    packed.write_bytes(lzma.compress(names.read_bytes())[:-40] + bytes(40))
+    subprocess.run(["objcopy", "--add-section", add, program, whole], check=True)
+    found = ElfSymbols((whole.parent,)).name(frame)
+    assert found is not None
+    assert found.reason in {"", "leak is stripped"}
+
+
+def test_code_in_an_unnamed_file_is_jit_code() -> None:
+    text = b"1000-2000 r-xp 00003000 00:01 7 /memfd:doublemapper (deleted)\n"
+
+    assert locate(0x1010, AddressSpace.of(parse_maps(text)), {}) == Frame.at(JIT, 0x1010)
 
 
 def test_every_frame_without_a_name_has_its_reason() -> None:

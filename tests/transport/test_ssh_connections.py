@@ -118,6 +118,20 @@ def test_ssh_config_is_followed(sshd: Server, tmp_path: Path) -> None:
             assert who(connection) == ("deploy" if name == "short" else "root")
 
 
+def test_included_files_count_where_they_stand(sshd: Server, tmp_path: Path) -> None:
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "a").write_text(
+        f"Host inc*\n  HostName {sshd.address}\nHost other\n  User plain\n"
+    )
+    config = tmp_path / "config"
+    config.write_text(
+        f"Host inc1\n  User deploy\n  Include conf.d/*\n  Port {sshd.port}\n"
+        f"Host *\n  IdentityFile {sshd.key}\n  UserKnownHostsFile {sshd.known_hosts}\n"
+    )
+    with connect(Host("inc1"), ConnectOptions(ssh_config=config)) as connection:
+        assert who(connection) == "deploy"
+
+
 def test_many_hosts_share_one_gateway(sshd: Server, tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text(

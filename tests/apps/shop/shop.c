@@ -1,7 +1,7 @@
 /* The leaking shop in C, for hosts without a JDK: the same endpoints, rate and sizes as Shop.java.
  *
- * GET /health, /leaked (bytes leaked so far by its own account) and /rate/N; environment SHOP_PORT,
- * SHOP_REQUESTS, SHOP_LEAK_EVERY, SHOP_LEAK_MIB. Every leak is what one unended zlib inflater holds:
+ * GET /health, /leaked (bytes leaked so far by its own account), /rate/N (requests a second) and
+ * /leak/N (every N-th request leaks; 0: none); environment SHOP_PORT, SHOP_REQUESTS, SHOP_LEAK_EVERY, SHOP_LEAK_MIB. Every leak is what one unended zlib inflater holds:
  * a z_stream (112 bytes), an inflate_state (7,160) and a window (32,768).
  */
 #include <arpa/inet.h>
@@ -29,7 +29,7 @@ struct inflater {
 
 static struct inflater *kept;
 static atomic_long leaked_bytes;
-static atomic_int rate;
+static atomic_int rate, leak_every;
 
 static long setting(const char *name, long otherwise) {
     const char *value = getenv(name);
@@ -56,8 +56,9 @@ NAMED void render_template(void) {
     free(state);
 }
 
-NAMED void serve_request(long number, long leak_every, long limit) {
-    if (leak_every > 0 && number % leak_every == 0 && atomic_load(&leaked_bytes) < limit)
+NAMED void serve_request(long number, long limit) {
+    int every = atomic_load(&leak_every);
+    if (every > 0 && number % every == 0 && atomic_load(&leaked_bytes) < limit)
         leak_template();
     else
         render_template();
@@ -69,11 +70,11 @@ static void pause_for(long milliseconds) {
 }
 
 static void *requests(void *unused) {
-    long every = setting("SHOP_LEAK_EVERY", 2), limit = setting("SHOP_LEAK_MIB", 256) << 20;
+    long limit = setting("SHOP_LEAK_MIB", 256) << 20;
     (void)unused;
     for (long number = 1;; number++) {
         int now;
-        serve_request(number, every, limit);
+        serve_request(number, limit);
         while ((now = atomic_load(&rate)) <= 0)
             pause_for(50);
         pause_for(now > 1000 ? 1 : 1000 / now);
@@ -93,6 +94,9 @@ static void answer(int client) {
     else if (!strncmp(request, "GET /rate/", 10)) {
         atomic_store(&rate, atoi(request + 10));
         snprintf(body, sizeof body, "%d\n", atomic_load(&rate));
+    } else if (!strncmp(request, "GET /leak/", 10)) {
+        atomic_store(&leak_every, atoi(request + 10));
+        snprintf(body, sizeof body, "%d\n", atomic_load(&leak_every));
     } else
         status = "404 Not Found";
     n = snprintf(reply, sizeof reply, "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
@@ -113,6 +117,7 @@ int main(void) {
         return 1;
     }
     atomic_store(&rate, (int)setting("SHOP_REQUESTS", 250));
+    atomic_store(&leak_every, (int)setting("SHOP_LEAK_EVERY", 2));
     if (pthread_create(&worker, NULL, requests, NULL))
         return 1;
     printf("shop: ready on port %d\n", port);

@@ -10,13 +10,13 @@ import java.nio.charset.StandardCharsets;
  * A service that serves pages at a steady rate and leaks native memory on some of them.
  *
  * GET /health says ok; GET /leaked gives the bytes leaked so far by its own account; GET /rate/N
- * makes it N requests a second. Environment: SHOP_PORT, SHOP_REQUESTS (a second), SHOP_LEAK_EVERY (the
+ * makes it N requests a second; GET /leak/N lets every N-th request leak (0: none). Environment: SHOP_PORT, SHOP_REQUESTS (a second), SHOP_LEAK_EVERY (the
  * n-th request leaks; 0: none), SHOP_LEAK_MIB (no more than this in one life).
  */
 public final class Shop {
     private final TemplateService templates = new TemplateService();
-    private final int leakEvery = setting("SHOP_LEAK_EVERY", 2);
     private final long limit = setting("SHOP_LEAK_MIB", 256) * (1L << 20);
+    private volatile int leakEvery = setting("SHOP_LEAK_EVERY", 2);
     private volatile int rate = setting("SHOP_REQUESTS", 250);
 
     public static void main(String[] args) throws IOException {
@@ -33,15 +33,15 @@ public final class Shop {
         HttpServer server = HttpServer.create(new InetSocketAddress(setting("SHOP_PORT", 8080)), 16);
         server.createContext("/health", exchange -> answer(exchange, "ok"));
         server.createContext("/leaked", exchange -> answer(exchange, "" + templates.leakedBytes()));
-        server.createContext("/rate/", this::changeRate);
+        server.createContext("/rate/", exchange -> answer(exchange, "" + (rate = number(exchange))));
+        server.createContext("/leak/", exchange -> answer(exchange, "" + (leakEvery = number(exchange))));
         server.start();
         System.out.println("shop: ready on port " + server.getAddress().getPort());
     }
 
-    private void changeRate(HttpExchange exchange) throws IOException {
+    private static int number(HttpExchange exchange) {
         String path = exchange.getRequestURI().getPath();
-        rate = Integer.parseInt(path.substring(path.lastIndexOf('/') + 1));
-        answer(exchange, "" + rate);
+        return Integer.parseInt(path.substring(path.lastIndexOf('/') + 1));
     }
 
     private static void answer(HttpExchange exchange, String text) throws IOException {
@@ -64,7 +64,8 @@ public final class Shop {
     }
 
     private void handle(long request) throws IOException {
-        boolean personal = leakEvery > 0 && request % leakEvery == 0;
+        int every = leakEvery;
+        boolean personal = every > 0 && request % every == 0;
         templates.render(request, personal && templates.leakedBytes() < limit);
     }
 
