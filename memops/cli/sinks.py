@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import sys
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -47,15 +49,32 @@ def plain(event: Event) -> dict[str, Any]:
     return {"event": type(event).__name__, **dataclasses.asdict(event)}
 
 
+class Steady:
+    """A sink that outlives its reader: work on hosts goes on when ``| head`` has seen enough."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def __call__(self, event: Event) -> None:
+        """Show *event*, or nothing from now on."""
+        try:
+            self._sink(event)
+        except BrokenPipeError:
+            quiet = os.open(os.devnull, os.O_WRONLY)
+            for stream in (sys.stdout, sys.stderr):
+                os.dup2(quiet, stream.fileno())
+
+
 def sink_for(outputs: Outputs, *, check: bool = False, diff: bool = False) -> Sink:
     """The sink that *outputs* asks for."""
     if outputs.as_json:
         return Collected()
     if outputs.as_jsonl:
-        return JsonLines()
+        return Steady(JsonLines())
     from memops.cli.terminal import Terminal
 
-    return Terminal(check=check, diff=diff, verbose=outputs.verbose, color=outputs.color)
+    terminal = Terminal(check=check, diff=diff, verbose=outputs.verbose, color=outputs.color)
+    return Steady(terminal)
 
 
 def finish(sink: Sink, **document: object) -> None:

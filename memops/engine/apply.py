@@ -69,6 +69,8 @@ class Applier:
         """Plan *task* and, unless this is a check, do its steps with the journal in front."""
         steps, registered = plan(task, self.overlay, params)
         for step in steps:
+            if isinstance(step.do, Fetch):  # the host is not changed
+                continue
             undoable = not isinstance(step.undo, NoUndo)
             self.sink(Planned(self.session.host, name, step.change, undoable))
         if self.check or not steps:
