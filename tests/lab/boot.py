@@ -26,12 +26,15 @@ class Spec:
 
     *disk* bounds everything it writes (the root is an overlay with a tmpfs of that size). *files* are
     put into its root before it boots: path to (mode, content), owner root. *hook* is sh, run in the
-    root directory before it boots: whiteouts, mounts, other users. *jdk* shows it the machine's JDK.
+    root directory before it boots: mounts, removed files, other users. *jdk* shows it the machine's JDK,
+    *compiler* leaves it one. *opt* is the size of a disk of its own for /opt (``"256k"``), or ``"ro"``.
     """
 
     kind: Literal["systemd", "lean"] = "systemd"
     disk: str = "1g"
     jdk: bool = True
+    compiler: bool = True
+    opt: str = ""
     files: Mapping[str, tuple[int, bytes]] = field(default_factory=dict)
     hook: str = ""
 
@@ -129,8 +132,21 @@ def _seed(host: LabHost, spec: Spec) -> None:
     if spec.jdk and java and spec.kind == "systemd":
         (seed / "usr/bin").mkdir(parents=True, exist_ok=True)
         (seed / "usr/bin/java").symlink_to(java / "bin/java")
-    if spec.hook:
-        (host.home / "hook").write_text(spec.hook)
+    (host.home / "hook").write_text(_hook(spec))
+
+
+def _hook(spec: Spec) -> str:
+    """The spec's own script, then the faults it asks for."""
+    lines = [spec.hook]
+    if not spec.compiler:
+        lines.append(
+            "rm -f usr/bin/gcc* usr/bin/cc usr/bin/c99 usr/bin/c89 usr/bin/*-linux-gnu-gcc*"
+        )
+    if spec.opt == "ro":
+        lines.append("mount --bind opt opt; mount -o remount,ro,bind opt")
+    elif spec.opt:
+        lines.append(f"mount -t tmpfs -o size={spec.opt},mode=755 tmpfs opt")
+    return "\n".join(lines) + "\n"
 
 
 def _put(seed: Path, path: str, mode: int, content: bytes) -> None:

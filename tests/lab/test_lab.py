@@ -114,10 +114,22 @@ def test_a_listing_shows_every_difference(fresh_host: StartHost) -> None:
     assert marks == [["+", "/opt/e"], ["-", "/opt/a/l"], ["~", "/opt/a/f"], ["~", "/opt/a/new"]]
 
 
-def test_a_small_disk_fills_up(fresh_host: StartHost) -> None:
-    host = fresh_host(kind="lean", hook="mount -t tmpfs -o size=64k tmpfs opt")
+@pytest.mark.parametrize("kind", ["lean", "systemd"])
+@pytest.mark.parametrize(
+    ("opt", "said"), [("64k", "No space left on device"), ("ro", "Read-only file system")]
+)
+def test_opt_may_be_tiny_or_read_only(
+    fresh_host: StartHost, kind: str, opt: str, said: str
+) -> None:
+    host = fresh_host(kind=kind, opt=opt)
     done = host.exec(["/bin/dd", "if=/dev/zero", "of=/opt/f", "bs=1k", "count=100"], check=False)
-    assert b"No space left" in done.stderr
+    assert said in done.stderr.decode()
+    host.sh("echo fine >/etc/f")
+
+
+def test_a_host_may_be_without_a_compiler(fresh_host: StartHost) -> None:
+    host = fresh_host(compiler=False)
+    assert host.sh("for c in gcc cc make; do command -v $c; done") == "/usr/bin/make\n"
 
 
 def test_a_cut_cable_and_a_frozen_host_are_silent_until_mended(
