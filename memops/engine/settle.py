@@ -7,7 +7,6 @@ agrees with the files that are back.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from memops.model.event import Note, Progress
 from memops.tasks.fresh import proof
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from memops.engine.probe import Remembering
     from memops.model.app import App

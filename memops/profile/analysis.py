@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from memops.profile.naming import Call, Codes, Row, Vocabulary, condense
+from memops.profile.naming import Call, Codes, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from collections.abc import Mapping as Map
-
-    from memops.profile.estimate import Profile
 
 _Key = TypeVar("_Key")
 _ZERO = Row(0, 0, 0)
@@ -68,22 +66,24 @@ class Analysis:
     unnamed: tuple[tuple[str, int], ...]
 
 
-def analyse(last: Profile, first: Profile | None, words: Vocabulary) -> Analysis:
-    """What grew from *first* to *last*; all that is live in *last* without a *first*."""
-    after = condense(last, words)
-    before = condense(first, words) if first else {}
+def analyse(
+    after: Map[Codes, Row], before: Map[Codes, Row] | None, calls: Sequence[Call]
+) -> Analysis:
+    """What grew from *before* to *after*; all that is live in *after* without a *before*."""
+    is_growth = before is not None
+    before = before or {}
     rows = {codes: _growth(before.get(codes, _ZERO), after.get(codes, _ZERO))
             for codes in {**before, **after}}  # fmt: skip
     rows = {codes: row for codes, row in rows.items() if row[0] or row[1]}
-    end, start = last.total, first.total if first else None
+    end, start = _sum(after.values()), _sum(before.values())
     return Analysis(
-        live=Amount(end.bytes, end.objects, end.error),
-        growth=_amount(_growth(_row(start), _row(end))),
-        is_growth=first is not None,
-        stacks=_stacks(rows, words.calls),
-        functions=_functions(rows, words.calls),
-        culprits=_culprits(rows, words.calls),
-        unnamed=_unnamed(rows, words.calls),
+        live=_amount(end),
+        growth=_amount(_growth(start, end)),
+        is_growth=is_growth,
+        stacks=_stacks(rows, calls),
+        functions=_functions(rows, calls),
+        culprits=_culprits(rows, calls),
+        unnamed=_unnamed(rows, calls),
     )
 
 
@@ -96,9 +96,8 @@ def _growth(before: Row, after: Row) -> Row:
     return Row(after[0] - before[0], after[1] - before[1], after[2] + before[2])
 
 
-def _row(estimate: tuple[int, int, int] | None) -> Row:
-    objects, size, variance = estimate or (0, 0, 0)
-    return Row(size, objects, variance)
+def _sum(rows: Collection[Row]) -> Row:
+    return Row(*(sum(row[at] for row in rows) for at in range(3)))
 
 
 def _amount(row: Sequence[int]) -> Amount:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 class Inputs:
     """The files of one *app* on one *host*; *life* tells restarts apart. Labels may be empty.
 
-    *dumps* are heap files or directories of them; *symbols* are directories of ELF files by
+    *times* (seconds since the epoch) are when dumps were written, where the files' own times do not
+    tell. *dumps* are heap files or directories of them; *symbols* are directories of ELF files by
     build-id, by path or by name; *perf_maps* are the oldest first; *build_ids* are by the path that
     the process had mapped.
     """
@@ -44,6 +45,7 @@ class Inputs:
     symbols: Sequence[Path] = ()
     perf_maps: Sequence[Path] = ()
     build_ids: Map[str, str] = field(default_factory=dict)
+    times: Map[Path, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class Study:
     """The analysis of the process that matters, and where it comes from.
 
     *first* is None where all that is live is shown; *others* are the processes left out;
-    *notes* are sentences about the input that the reader must know.
+    *notes* are sentences about the input that the reader must know. *series* is None for a single
+    dump, with a base of the user's choice, and where the dumps' times are not known.
     """
 
     inputs: Inputs
@@ -72,6 +75,7 @@ class Study:
     analysis: Analysis
     others: tuple[Process, ...]
     notes: tuple[str, ...]
+    series: Series | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,24 +109,39 @@ def study(
     elf, jit = _sources(inputs, chosen.last)
     names = Names((elf, jit))
     module = allocator_module(last.stacks, chosen.last.executable)
-    analysis = analyse(
-        last,
-        estimate(first, inputs.build_ids) if first else None,
-        Vocabulary(names, allocator_test(module)),
+    words = Vocabulary(names, allocator_test(module))
+    after = condense(last, words)
+    before = condense(estimate(first, inputs.build_ids), words) if first else None
+    moments = (
+        [
+            Moment(time, condense(estimate(heap, inputs.build_ids), words), heap.interval)
+            for time, heap in _between(
+                chosen, inputs, first_path, at_most, left_out if keep_going else None
+            )
+        ]
+        if base is None
+        else []
     )
+    if before is not None and first and first_path and base is None:
+        moments = [
+            Moment(_time(first_path, inputs), before, first.interval),
+            *moments,
+            Moment(_time(last_path, inputs), after, chosen.last.interval),
+        ]
     return Study(
         inputs=inputs,
         process=chosen.process,
         first=first_path,
         last=last_path,
         interval=chosen.last.interval,
-        analysis=analysis,
+        analysis=analyse(after, before, words.calls),
         others=tuple(run.process for run in runs if run is not chosen),
         notes=(
             *left_out,
             *_notes(chosen.last, last_path, first, first_path),
             *_conflicts(chosen.last, jit),
         ),
+        series=series(moments, words.calls),
     )
 
 

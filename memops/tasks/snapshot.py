@@ -54,7 +54,7 @@ def snapshot(
     asked for its native memory, its C heap and its JIT symbols (each some 10 ms with jattach, up to
     1.6 s with jcmd).
 
-    Registers *life* (label), *taken*, *heaps* (how many came), *waiting* (how many are not whole
+    Registers *summary*, *life* (label), *taken*, *heaps* (how many came), *waiting* (how many are not whole
     yet) and *notes*.
     """
     directory = dump_dir or f"{root}/dumps/{app.name}"
@@ -81,8 +81,15 @@ def snapshot(
         "taken": when,
         "heaps": len(fresh),
         "waiting": len(waiting),
+        "summary": _summary(len(fresh), len(waiting)),
         "notes": [*notes, *(f"{each.path} is not whole (yet)" for each in waiting)],
     }
+
+
+def _summary(fresh: int, waiting: int) -> str:
+    """What came, for the line that says the task ended."""
+    came = "1 new heap profile" if fresh == 1 else f"{fresh or 'no'} new heap profiles"
+    return came + (f", {waiting} not whole yet" if waiting else "")
 
 
 @dataclass(frozen=True, slots=True)
