@@ -42,6 +42,7 @@ class Inventory:
     extra: Mapping[str, Any] = field(default_factory=dict)
     _above: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     _shared: dict[tuple[str, ...], Map] = field(default_factory=dict, repr=False)
+    _lists: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     def select(self, pattern: str | Sequence[str], limit: str | None = None) -> tuple[str, ...]:
         """The hosts that *pattern* selects and *limit* (``@FILE`` too) leaves, in order.
@@ -93,7 +94,7 @@ class Inventory:
             "inventory_hostname": name,
             "inventory_hostname_short": name.partition(".")[0],
             "group_names": sorted(self.groups_of(name)),
-            "groups": {group: list(self.members(group)) for group in self.groups},
+            "groups": self._group_lists(),
         }
 
     def connection(
@@ -111,6 +112,12 @@ class Inventory:
             variables.setdefault("ansible_connection", "local")
         chosen = overrides or ConnectionOverrides()
         return connect(name, variables, chosen, self.groups_of(name), self.extra, render)
+
+    def _group_lists(self) -> dict[str, list[str]]:
+        """The hosts of every group; made once."""
+        if not self._lists:
+            self._lists.update({group: list(self.members(group)) for group in self.groups})
+        return self._lists
 
     def _known(self) -> list[str]:
         return [*self.groups, *self.hosts]

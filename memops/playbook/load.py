@@ -126,7 +126,7 @@ class _Play:
             return value
         if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
             return ",".join(term for each in value for term in split(each))
-        if len(self._reader.problems) == before:
+        if self._reader.whole and len(self._reader.problems) == before:
             self._reader.problem("hosts", "a play needs hosts", "add hosts: PATTERN")
         return ""
 

@@ -25,13 +25,17 @@ _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
 
 class Reader:
-    """One mapping at *where*; what is wrong goes to *problems*, and a harmless value comes back."""
+    """One mapping at *where*; what is wrong goes to *problems*, and a harmless value comes back.
+
+    It is not *whole* where something else than a mapping stood there.
+    """
 
     def __init__(self, body: Any, where: str, what: str, problems: list[UsageError]) -> None:
         self.where = where
         self.problems = problems
+        self.whole = isinstance(body, Map)
         self.body = body if isinstance(body, Map) else Map(Mark(where))
-        if not isinstance(body, Map):
+        if not self.whole:
             shown = "empty" if body is None else f"{body!r:.60}"
             problems.append(
                 UsageError(where, f"{what} must be a mapping, not {shown}", "key: value")

@@ -22,7 +22,7 @@ _OPTION = re.compile(r"(?:^|\s)(?:creates|removes|chdir|executable|stdin|warn|st
 
 def read_use(reader: Reader, tasks: Tasks) -> Use | None:
     """The use of a task that *reader* holds; None where no task can be made out."""
-    word = _task_word(reader, tasks)
+    word = _task_word(reader, tasks) if reader.whole else None
     if word is None:
         return None
     task = _bare(word)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from memops import yaml
+from memops.errors import UsageError
 from memops.inventory import Inventory, load, views
 from tests.inventory.case_files import CASES, lay_out
 
@@ -56,5 +57,5 @@ def test_selects_the_same_hosts(name: str, pattern: str, inventories: dict[str, 
     if orders != [[]]:
         assert list(found.select(pattern)) in orders
     else:
-        with pytest.raises(yaml.UsageError):
+        with pytest.raises(UsageError):
             found.select(pattern)
