@@ -40,6 +40,8 @@ def _paths(_context: click.Context, _parameter: click.Parameter, value: object) 
               help="ELF files by build-id, path or name; / trusts this machine's.")  # fmt: skip
 @click.option("--perf-map", multiple=True, callback=_paths, metavar="FILE",
               help="Names of JIT code; the oldest map first.")  # fmt: skip
+@click.option("--at-most", default=40, show_default=True, type=click.IntRange(2),
+              help="Dumps to read of a series.")  # fmt: skip
 @click.option("--keep-going", is_flag=True, help="Leave broken files out, and say so.")
 @click.option("--app", help="Of what was collected, this app only (app+program: a child of it).")
 @click.option("--host", help="Of what was collected, this host only.")
@@ -51,6 +53,7 @@ def command(
     pid: int | None,
     symbols: list[Path],
     perf_map: list[Path],
+    at_most: int,
     keep_going: bool,  # noqa: FBT001 - click passes it by name
     app: str | None,
     host: str | None,
@@ -74,7 +77,15 @@ def command(
         )
         for each in subjects
     ]
-    show(more, style=style or "text", top=top, pid=pid, base=base, keep_going=keep_going)
+    show(
+        more,
+        style=style or "text",
+        top=top,
+        pid=pid,
+        base=base,
+        keep_going=keep_going,
+        at_most=at_most,
+    )
 
 
 def show(
@@ -85,6 +96,7 @@ def show(
     pid: int | None = None,
     base: Path | None = None,
     keep_going: bool = False,
+    at_most: int = 40,
 ) -> None:
     """Print a report on each of *subjects*."""
     import gc
@@ -101,7 +113,10 @@ def show(
         if at and style in {"text", "terminal"}:
             click.echo()
         click.echo(
-            FORMATS[style](study(each, pid=pid, base=base, keep_going=keep_going), view), nl=False
+            FORMATS[style](
+                study(each, pid=pid, base=base, keep_going=keep_going, at_most=at_most), view
+            ),
+            nl=False,
         )
 
 
@@ -140,6 +155,7 @@ def _newest(store: Store, heaps: Sequence[Artifact]) -> Inputs:
             build_ids.update(json.loads(store.path(each).read_bytes()))
     return Inputs(
         dumps=[store.path(each) for each in found if each.kind == "heap"],
+        times={store.path(each): each.mtime for each in found if each.kind == "heap"},
         app=last.app,
         host=last.host,
         life=last.life,

@@ -11,10 +11,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from memops.profile.estimate import Frames
     from memops.profile.frame import Frame
+    from memops.profile.heap import HeapProfile
     from memops.profile.symbols import Name
 
 # operator new, new[] and their nothrow and aligned forms (Itanium C++ ABI 5.1.3), and C's own.
@@ -38,19 +38,22 @@ _LIBRARY = re.compile(r"malloc|snm|hoard", re.IGNORECASE)
 _MOST_COMMON = 0.9
 
 
-def allocator_module(stacks: Iterable[Frames], executable: str) -> str:
+def allocator_module(heap: HeapProfile) -> str:
     """The path of the allocator's library, in which the stacks begin; empty if it has none.
 
     A program or library with the allocator linked in has its own code in the same module: there only
     the names tell (see `allocator_test`).
     """
-    first = Counter(frames[0].path for frames in stacks if frames)
-    if not first:
+    first = Counter(stack[0] for stack in heap.stacks if stack)
+    paths: Counter[str] = Counter()
+    for address, count in first.items():
+        mapping = heap.space.at(address - 1)
+        paths[mapping.path if mapping else ""] += count
+    if not paths:
         return ""
-    path, count = first.most_common(1)[0]
-    alone = count >= _MOST_COMMON * first.total()
-    own = _LIBRARY.search(path.rpartition("/")[2]) and path != executable
-    return path if alone and path.startswith("/") and own else ""
+    path, count = paths.most_common(1)[0]
+    own = _LIBRARY.search(path.rpartition("/")[2]) and path != heap.executable
+    return path if own and count >= _MOST_COMMON * paths.total() else ""
 
 
 def allocator_test(module: str) -> Callable[[Frame, Name], bool]:

@@ -3,7 +3,9 @@
 One object: ``schema`` (1), ``app``, ``host``, ``life``, ``process`` (``pid``, ``executable``,
 ``dumps``, ``live``), ``first`` and ``last`` (paths, ``first`` null without a base), ``interval``,
 ``is_growth``, ``live`` and ``growth`` (amounts), ``culprits``, ``functions``, ``stacks``,
-``unnamed``, ``others``, ``notes``. An amount is ``bytes``, ``objects`` and ``error`` (one sigma of
+``unnamed``, ``others``, ``notes``, ``series`` (null, or ``times``, ``whole`` and ``stacks``, by the
+low end of their trends). A trend is ``slope``, ``low`` and ``high`` in bytes a second, ``verdict`` and
+``more`` (dumps needed to tell). An amount is ``bytes``, ``objects`` and ``error`` (one sigma of
 the bytes); all sizes are bytes. A call is ``function``, ``module`` and ``reason`` (why it has no
 name, else empty); ``calls`` of a stack are leaf first.
 """
@@ -47,6 +49,7 @@ def as_object(study: Study) -> dict[str, object]:
         "unnamed": [{"reason": reason, "bytes": size} for reason, size in analysis.unnamed],
         "others": _plain(study.others),
         "notes": list(study.notes),
+        "series": _plain(study.series),
     }
 
 

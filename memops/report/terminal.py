@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from memops.report.text import clip, next_step, remarks, sentences, stacks, table, title
+from memops.report.text import clip, next_step, remarks, sentences, stacks, table, title, trends
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,6 +25,8 @@ def terminal(study: Study, view: View) -> str:
     for each in sentences(study):
         console.print(Text(each, style="bold"))
     console.print(_table(study, view.top))
+    for line in trends(study, view.width):
+        console.print(Text(line))
     for line in stacks(study, view.width):
         console.print(Text(line, style="" if line.startswith(" ") else "bold"))
     for line in remarks(study, view.width):

@@ -7,13 +7,14 @@ import shlex
 from typing import TYPE_CHECKING
 
 from memops.profile.frame import JIT
-from memops.units import format_size
+from memops.units import format_duration, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from memops.profile.analysis import Amount, Culprit, FunctionRow, Grown
     from memops.profile.naming import Call
+    from memops.profile.series import Growing
     from memops.profile.study import Study
     from memops.report.view import View
 
@@ -22,6 +23,8 @@ _SENTENCES = 3
 _SHARE = 0.05
 _FRAMES = 12
 _REASONS = 3
+_TRENDS = 5
+_HOUR = 3600
 _VERSION = re.compile(r"[-.]?[\d.]*\.so(\.[\d.]+)?$")
 
 
@@ -31,6 +34,7 @@ def text(study: Study, view: View) -> str:
     blocks = [
         [clip(title(study), width), *sentences(study)],
         _table(study, view.top, width),
+        trends(study, width),
         stacks(study, width),
         remarks(study, width),
         [f"next: {next_step(study)}"],
@@ -143,6 +147,31 @@ def place(call: Call) -> str:
     """A call with its library: ``inflate (libz.so.1)``; an unnamed one says its library itself."""
     module = "JIT" if call.module == JIT else call.module
     return call.function if call.reason or not module else f"{call.function} ({module})"
+
+
+def trends(study: Study, width: int) -> list[str]:
+    """How fast the stacks grow that grow the most surely, and whether they go on."""
+    series = study.series
+    if series is None or not any(each.trend.slope > 0 for each in series.stacks):
+        return []
+    span = series.times[-1] - series.times[0]
+    per, unit = (_HOUR, "an hour") if span >= _HOUR / 12 else (60, "a minute")
+    over = f"{format_duration(span)} by the files' times, {len(series.times)} dumps"
+    lines = [f"{f'grows {unit}':>22}  from .. to with 95 %, over {over}"]
+    growing = [each for each in series.stacks if each.trend.slope > 0]
+    lines += [_trend(each, per) for each in growing[:_TRENDS]]
+    return [clip(line, width) for line in lines]
+
+
+def _trend(each: Growing, per: int) -> str:
+    found = each.trend
+    ends = [format_size(per * value) for value in (found.low, found.high)]
+    verdict = found.verdict
+    if found.more:
+        verdict += f" ({found.more} more dumps)"
+    named = [call for call in each.calls if not call.reason] or list(each.calls)
+    name = " < ".join(call.function for call in named[:2])
+    return f"{format_size(per * found.slope):>22}  {' .. '.join(ends)}  {verdict}: {name}"
 
 
 def stacks(study: Study, width: int) -> list[str]:

@@ -23,7 +23,7 @@ sys.path.insert(0, str(HERE.parent.parent))
 
 from memops.profile.elf import open_elf  # noqa: E402
 from memops.profile.estimate import estimate  # noqa: E402
-from memops.profile.study import read_heap  # noqa: E402
+from memops.profile.runs import read_heap  # noqa: E402
 from tests.corpus.slim import Load, Symbol, elf_bytes  # noqa: E402
 
 WORK = Path("/tmp/memops-corpus")

@@ -13,13 +13,20 @@ NAMES = ("forks", "jvm", "leak", "paths", "python", "unsampled")
 
 def inputs(name: str, *, perf: bool = False) -> Inputs:
     """The dumps of the corpus *name*; call with the corpus directory as the current one."""
+    seconds = {path: 60.0 * sequence(path) for path in Path(name).glob("*.heap.gz")}
     return Inputs(
+        times=seconds,
         dumps=[Path(name)],
         app=name,
         symbols=[Path(name) / "symbols"],
         perf_maps=sorted(Path(name).glob("perf.map.gz")) if perf else (),
         build_ids=json.loads((HERE / name / "build-ids.json").read_text()),
     )
+
+
+def sequence(path: Path) -> int:
+    """The number of the dump: in the corpus one is written every minute."""
+    return int(path.name.split(".")[2])
 
 
 def dumps(name: str) -> list[Path]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from memops.errors import UsageError
 from memops.profile.heap import Count, HeapProfile, unsample
 from memops.profile.heap_parse import parse_heap
-from memops.profile.study import read_heap
+from memops.profile.runs import read_heap
 from tests.corpus import read
 from tests.profile.strategies import COUNTS, HEAPS
 

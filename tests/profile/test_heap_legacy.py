@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from memops.errors import UsageError
 from memops.profile.heap import Count
 from memops.profile.heap_legacy import parse_legacy
-from memops.profile.study import Inputs, read_heap, study
+from memops.profile.runs import read_heap
+from memops.profile.study import Inputs, study
 from tests.corpus.read import HERE, dumps, inputs
 
 if TYPE_CHECKING:

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import random
+from math import exp
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memops.profile.naming import Call, Row
+from memops.profile.series import Moment, series
+from memops.profile.study import Inputs, study
+from memops.profile.trend import (
+    LEAKS,
+    PERIODIC,
+    PLATEAUS,
+    SHRINKS,
+    STEADY,
+    TOO_EARLY,
+    trend,
+)
+from tests.corpus import read
+
+MIB = 1 << 20
+R = 128 << 10
+
+
+def sampled(pieces: list[int], size: int, dice: random.Random) -> list[int]:
+    """The estimates of dumps that hold so many *pieces* of *size* bytes each: none is ever freed."""
+    chance = 1 - exp(-size / R)
+    seen, had, estimates = 0, 0, []
+    for have in pieces:
+        seen += sum(dice.random() < chance for _ in range(have - had))
+        had = have
+        estimates.append(round(seen * size / chance))
+    return estimates
+
+
+def test_the_interval_holds_the_true_growth_as_often_as_it_says() -> None:
+    dice, held, runs = random.Random(7), 0, 300
+    times = [60.0 * minute for minute in range(12)]
+    for _ in range(runs):
+        found = trend(times, sampled([40 * minute for minute in range(12)], 8192, dice), R)
+        held += found.low <= 40 * 8192 / 60 <= found.high
+
+    assert held / runs > 0.93
+
+
+def test_noise_is_seldom_called_a_leak() -> None:
+    """Memory that is freed and taken anew all the time: each dump is sampled afresh."""
+    dice, called, runs = random.Random(7), 0, 300
+    times = [60.0 * minute for minute in range(12)]
+    for _ in range(runs):
+        sizes = [sampled([2000], 8192, dice)[0] for _ in times]
+        called += trend(times, sizes, R).verdict == LEAKS
+
+    assert called / runs < 0.05
+
+
+GROWTH = [
+    ("leaks", [at * MIB for at in range(1, 13)], LEAKS),
+    ("plateaus", [at * MIB for at in (1, 4, 7, 9, 10, 10, 10, 10, 10, 10, 10, 10)], PLATEAUS),
+    ("waves", [at * MIB for at in (1, 9, 1, 9, 1, 9, 1, 9, 1, 9, 1, 9)], PERIODIC),
+    ("saw teeth", [at * MIB for at in (1, 5, 9, 1, 5, 9, 1, 5, 9, 1, 5, 9)], PERIODIC),
+    ("shrinks", [at * MIB for at in range(12, 0, -1)], SHRINKS),
+    ("steady", [5 * MIB] * 12, STEADY),
+    ("steps", [at // 3 * 4 * MIB for at in range(12)], LEAKS),
+    ("one odd dump", [*(at * MIB for at in range(1, 7)), 90 * MIB, *(at * MIB for at in range(8, 13))],
+     LEAKS),
+    ("two dumps", [0, 12 * MIB], TOO_EARLY),
+    ("hardly anything", [0, R, 0, R], TOO_EARLY),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sizes", "verdict"), [row[1:] for row in GROWTH], ids=[r[0] for r in GROWTH]
+)
+def test_each_kind_of_growth_has_its_name(sizes: list[int], verdict: str) -> None:
+    times = [60.0 * minute for minute in range(len(sizes))]
+    interval = 1 if verdict is STEADY else 4096
+
+    found = trend(times, sizes, interval if len(sizes) > 4 else R)
+
+    assert found.verdict == verdict
+    assert (found.more > 0) == (verdict == TOO_EARLY)
+
+
+def test_one_odd_dump_does_not_move_the_slope() -> None:
+    times = [float(at) for at in range(20)]
+    sizes = [1000 * at for at in range(20)]
+    odd = [*sizes[:7], 10**9, *sizes[8:]]
+
+    assert trend(times, odd, 1).slope == pytest.approx(1000, rel=0.1)
+
+
+@given(
+    st.lists(st.integers(0, 10**6), min_size=2, max_size=30, unique=True).map(sorted),
+    st.integers(-(10**6), 10**6),
+    st.integers(0, 10**9),
+)
+def test_a_straight_line_is_found_exactly(times: list[float], slope: int, start: int) -> None:
+    sizes = [int(start + slope * time) for time in times]
+
+    found = trend(times, sizes, 1)
+
+    assert found.slope == pytest.approx(slope)
+    assert found.low <= found.slope <= found.high
+
+
+@given(
+    st.lists(st.integers(0, 2**62), min_size=2, max_size=15),
+    st.integers(1, 2**40),
+)
+def test_any_sizes_have_a_trend(sizes: list[int], interval: int) -> None:
+    found = trend([float(at) for at in range(len(sizes))], sizes, interval)
+
+    assert found.low <= found.slope <= found.high
+    assert found.more >= 0
+
+
+def test_stacks_are_ranked_by_the_growth_that_is_sure() -> None:
+    calls = [Call("sure", "app"), Call("wild", "app"), Call("late", "app")]
+    moments = [
+        Moment(
+            60.0 * at,
+            {
+                (0,): Row(at * 10 * MIB, at, 0),
+                (1,): Row((at * 12 + 60 * (at % 2)) * MIB, at, 0),
+                **({(2,): Row((at - 4) * MIB, 1, 0)} if at > 4 else {}),
+            },
+            R,
+        )
+        for at in range(8)
+    ]
+
+    found = series(moments, calls)
+
+    assert found is not None
+    assert found.stacks[0].calls == (calls[0],)
+    assert next(each for each in found.stacks if each.calls[0].function == "late").sizes == (
+        0, 0, 0, 0, 0, MIB, 2 * MIB, 3 * MIB,
+    )  # fmt: skip
+
+
+def test_without_times_that_tell_the_order_there_is_no_series() -> None:
+    def moments(*times: float) -> list[Moment]:
+        return [Moment(time, {(0,): Row(1, 1, 0)}, 1) for time in times]
+
+    calls = [Call("f", "app")]
+
+    assert series(moments(5.0), calls) is None
+    assert series(moments(5.0, 5.0, 9.0), calls) is None
+    assert series(moments(5.0, 5.1, 5.2), calls) is None  # copied without their times
+    assert series(moments(5.0, 65.0), calls) is not None
+
+
+def test_the_leak_of_the_corpus_is_found_by_its_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(read.HERE)
+    found = study(read.inputs("leak")).series
+
+    assert found is not None
+    assert [call.function for call in found.stacks[0].calls][:2] == ["rent_page", "serve_request"]
+    assert found.stacks[0].trend.verdict == LEAKS
+
+
+def test_of_many_dumps_some_are_read_and_always_the_first_and_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(read.HERE)
+    all_of_it, two = study(read.inputs("leak")), study(read.inputs("leak"), at_most=2)
+
+    assert two.series is not None
+    assert len(two.series.times) == 2
+    assert (two.first, two.last, two.analysis) == (
+        all_of_it.first,
+        all_of_it.last,
+        all_of_it.analysis,
+    )
+    assert isinstance(two.inputs, Inputs)
