@@ -170,6 +170,7 @@ def run_playbook(
     from memops.store import Store
 
     path = find_playbook(name)
+    given = replace(given, inventory=given.inventory.beside(path.parent))
     extra = {**(variables or {}), **given.extra}
     plays: Sequence[Play] = playbook.load(path, signatures(), extra)
     with Store.open() as store:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from memops import yaml
@@ -113,6 +113,18 @@ class Inventory:
         chosen = overrides or ConnectionOverrides()
         return connect(name, variables, chosen, self.groups_of(name), self.extra, render)
 
+    def beside(self, playbook_dir: Path) -> Inventory:
+        """The same inventory with the variable files beside a playbook, over those beside the sources."""
+        return replace(
+            self,
+            group_files=(*self.group_files, varfiles.read(playbook_dir, "group_vars", self.groups)),
+            host_files=(
+                *self.host_files,
+                varfiles.read(playbook_dir, "host_vars", _named(self.hosts)),
+            ),
+            _shared={},
+        )
+
     def _group_lists(self) -> dict[str, list[str]]:
         """The hosts of every group; made once."""
         if not self._lists:
@@ -159,18 +171,22 @@ def load(
     *extra* is what ``-e`` gave. Raises `UsageError` with file:line for whatever is wrong.
     """
     draft, beside = reader.read(sources)
-    places = list(beside) if playbook_dir is None else [*beside, playbook_dir]
-    return Inventory(
+    known = _named(draft.hosts)
+    found = Inventory(
         groups=draft.groups,
         hosts=draft.hosts,
         order=tuple(_members(draft.groups, "all")),
-        group_files=tuple(varfiles.read(each, "group_vars", draft.groups) for each in places),
-        host_files=tuple(
-            varfiles.read(each, "host_vars", {*draft.hosts, *_LOCAL}) for each in places
-        ),
+        group_files=tuple(varfiles.read(each, "group_vars", draft.groups) for each in beside),
+        host_files=tuple(varfiles.read(each, "host_vars", known) for each in beside),
         extra=extra or {},
         _above=_chains(draft),
     )
+    return found if playbook_dir is None else found.beside(playbook_dir)
+
+
+def _named(hosts: Mapping[str, object]) -> set[str]:
+    """The names that ``host_vars`` may have: the hosts, and this machine even where it is none."""
+    return {*hosts, *_LOCAL}
 
 
 def _members(groups: Mapping[str, Group], group: str) -> dict[str, None]:
