@@ -24,6 +24,15 @@ class Splitter:
 
     def feed(self, chunk: bytes) -> Iterator[bytes | str]:
         """What *chunk* completes; a possible beginning of a frame is held back until it is sure."""
+        if (
+            chunk
+            and self._begun
+            and not self._held
+            and self._mark not in chunk
+            and self._sure(chunk) == len(chunk)
+        ):
+            yield chunk  # by far the most of a large content: not copied
+            return
         self._held += chunk
         while (at := self._held.find(self._mark)) >= 0:
             end = self._held.find(b"\n", at + len(self._mark))
@@ -35,15 +44,15 @@ class Splitter:
             del self._held[: len(self._mark) + len(word) + 1]
             self._begun = True
             yield word
-        yield from self._content(self._sure())
+        yield from self._content(self._sure(self._held))
 
-    def _sure(self) -> int:
-        """How many bytes held cannot be the beginning of a frame."""
-        tail = self._held[-len(self._mark) + 1 :]
+    def _sure(self, content: bytes | bytearray) -> int:
+        """How many bytes of *content* cannot be the beginning of a frame."""
+        tail = content[-len(self._mark) + 1 :]
         start = tail.rfind(b"\n")
         if start < 0 or not self._mark.startswith(tail[start:]):
-            return len(self._held)
-        return len(self._held) - len(tail) + start
+            return len(content)
+        return len(content) - len(tail) + start
 
     def _content(self, size: int) -> Iterator[bytes]:
         if size and self._begun:

@@ -288,11 +288,22 @@ memops_cat() {
         printf '%s: %s\n' "$1" "$memops_why" >&2
         return 1
     fi
-    if [ "$2" = 0 ]; then cat "$1"; else tail -c "+$(($2 + 1))" "$1"; fi || return 1
+    if [ "$2" = 0 ]; then exec cat "$1"; else exec tail -c "+$(($2 + 1))" "$1"; fi
 }
 
-# The sha256 of each file, a line each; a line with "-" for one that cannot be read.
+# The sha256 of each file, a line each; a line with "-" for one that cannot be read. One process
+# for all where nothing stands in the way; openssl is seven times as quick as coreutils 9.1.
 memops_digests() {
+    if command -v openssl >/dev/null 2>&1; then
+        memops_lines=$(openssl dgst -sha256 -r "$@" 2>/dev/null)
+    else
+        memops_lines=$(sha256sum "$@" 2>/dev/null)
+    fi || memops_lines=''
+    memops_count=$(printf '%s\n' "$memops_lines" | wc -l)
+    if [ "$((memops_count))" = $# ] && [ -n "$memops_lines" ]; then
+        printf '%s\n' "$memops_lines" | sed 's/^[^0-9a-f]//; s/ .*//'
+        return 0
+    fi
     for memops_each; do
         memops_sha=$(sha256sum <"$memops_each") 2>/dev/null || memops_sha=-
         printf '%s\n' "${memops_sha%% *}"
