@@ -26,7 +26,7 @@ _LOCAL = ("localhost", "127.0.0.1", "::1")
 _NOWHERE = Mark("inventory")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Inventory:
     """Hosts, groups and variables, merged from all sources; build it with `load`.
 
