@@ -22,7 +22,7 @@ def test_the_time_is_up_without_setsid(tmp_path: Path) -> None:
     command = ["/bin/dash", str(tmp_path / "script")]
     ended = subprocess.run(command, env={"PATH": path}, capture_output=True, check=False)
     assert (ended.returncode, ended.stdout) == (124, b"")
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     assert not [each for each in Path("/proc").glob("[0-9]*/cmdline") if b"7777" in _read(each)]
 
 
