@@ -111,6 +111,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     folded: dict[str, str] = {}
     for each in known:
         folded.setdefault(each.lower(), each)
-    found = difflib.get_close_matches(word.lower(), list(folded), n=3, cutoff=0.6)
+    found = difflib.get_close_matches(word.lower(), list(folded), n=3, cutoff=0.65)
     close = [folded[each] for each in found]
     return f"did you mean {' or '.join(map(repr, close))}?" if close else ""
