@@ -26,10 +26,16 @@ class Amount(NamedTuple):
 
 
 class Grown(NamedTuple):
-    """A stack without the allocator's frames, the leaf first, and how much it grew."""
+    """How much a stack grew; its *codes* are indices into *words*, leaf first."""
 
-    calls: tuple[Call, ...]
+    codes: Codes
+    words: Sequence[Call]
     amount: Amount
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The stack without the allocator's frames, the leaf first."""
+        return tuple(map(self.words.__getitem__, self.codes))
 
 
 class FunctionRow(NamedTuple):
@@ -105,10 +111,13 @@ def _amount(row: Sequence[int]) -> Amount:
 
 
 def _stacks(rows: Map[Codes, Row], calls: Sequence[Call]) -> tuple[Grown, ...]:
-    call_of = calls.__getitem__
-    ordered = sorted(rows.items(), key=lambda each: -each[1][0])
-    found = [Grown(tuple(map(call_of, codes)), _amount(row)) for codes, row in ordered]
-    return tuple(sorted(found, key=lambda each: (-each.amount.bytes, each.calls)))
+    ordered = sorted(rows.items(), key=_by_bytes)
+    return tuple([Grown(codes, calls, _amount(row)) for codes, row in ordered])
+
+
+def _by_bytes(each: tuple[Codes, Row]) -> tuple[int, Codes]:
+    """The largest first; of equal ones that whose functions were met first."""
+    return -each[1][0], each[0]
 
 
 def _functions(rows: Map[Codes, Row], calls: Sequence[Call]) -> tuple[FunctionRow, ...]:

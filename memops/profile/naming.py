@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from memops.profile.demangle import demangle
+from memops.profile.frame import locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Mapping as Map
 
-    from memops.profile.estimate import Profile
     from memops.profile.frame import Frame
+    from memops.profile.heap import HeapProfile
+    from memops.profile.maps import AddressSpace
     from memops.profile.symbols import Name, Names
 
 Codes = tuple[int, ...]
@@ -63,19 +66,39 @@ class Vocabulary(dict["Frame", int]):
         return self._codes[call]
 
 
-def condense(profile: Profile, words: Vocabulary) -> dict[Codes, Row]:
-    """*profile* by functions, without the allocator's leading frames; one frame always stays."""
+class _Coded(dict[int, int]):
+    """The code of each address of one dump, found when it is first asked for."""
+
+    def __init__(self, space: AddressSpace, build_ids: Map[str, str], words: Vocabulary) -> None:
+        super().__init__()
+        self._space = space
+        self._build_ids = build_ids
+        self._words = words
+
+    def __missing__(self, address: int) -> int:
+        code = self[address] = self._words[locate(address, self._space, self._build_ids)]
+        return code
+
+
+def condense(heap: HeapProfile, build_ids: Map[str, str], words: Vocabulary) -> dict[Codes, Row]:
+    """*heap* by functions, without the allocator's leading frames; one frame always stays.
+
+    The same as of its `estimate`, but in one pass over its millions of frames.
+    """
     sums: dict[Codes, Row] = {}
-    code_of, allocators = words.__getitem__, words.allocators
-    for frames, (objects, size, variance) in profile.stacks.items():
-        codes = tuple(map(code_of, frames))
+    code_of, allocators = _Coded(heap.space, build_ids, words).__getitem__, words.allocators
+    spread = heap.interval if heap.interval > 1 else 0
+    for stack, (objects, size) in heap.live.items():
+        if not objects and not size:
+            continue
+        codes = tuple(map(code_of, stack))
         depth, last = 0, len(codes) - 1
         while depth < last and codes[depth] in allocators:
             depth += 1
         codes = codes[depth:]
         if codes in sums:
             have = sums[codes]
-            sums[codes] = Row(have[0] + size, have[1] + objects, have[2] + variance)
+            sums[codes] = Row(have[0] + size, have[1] + objects, have[2] + size * spread)
         else:
-            sums[codes] = Row(size, objects, variance)
+            sums[codes] = Row(size, objects, size * spread)
     return sums

@@ -9,7 +9,6 @@ from memops.errors import UsageError
 from memops.profile.allocator import allocator_module, allocator_test
 from memops.profile.analysis import analyse
 from memops.profile.dumps import by_process, find_dumps
-from memops.profile.estimate import estimate
 from memops.profile.naming import Vocabulary, condense
 from memops.profile.perfmap import parse_perf_map
 from memops.profile.runs import Process, Reader, Run, earlier, find_run, read_heap
@@ -142,7 +141,7 @@ def _vocabulary(inputs: Inputs, heap: HeapProfile, jit: JitSymbols) -> Vocabular
 
 def _moment(path: Path, heap: HeapProfile, inputs: Inputs, words: Vocabulary) -> Moment:
     time = inputs.times.get(path)
-    rows = condense(estimate(heap, inputs.build_ids), words)
+    rows = condense(heap, inputs.build_ids, words)
     return Moment(path.stat().st_mtime if time is None else time, rows, heap.interval)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, sqrt
-from statistics import mean, median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -73,12 +72,19 @@ def fit(times: Sequence[float], sizes: Sequence[int], interval: int) -> tuple[fl
     rate = interval if interval > 1 else 0
     if len(times) < 3:  # noqa: PLR2004 - two points have no scatter
         return slope, sqrt(rate * (abs(sizes[0]) + abs(sizes[-1]))) / span
-    middle = mean(times)
+    middle = sum(times) / len(times)
     width = sum((time - middle) ** 2 for time in times)
     level = median([size - slope * time for time, size in zip(times, sizes, strict=True)])
     off = [abs(size - slope * time - level) for time, size in zip(times, sizes, strict=True)]
     scatter = (_MAD * median(off)) ** 2
     return slope, sqrt(scatter / width + rate * abs(sizes[-1] - sizes[0]) / span**2)
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle of *values*; the library's own takes 20 ms to import."""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def _verdict(

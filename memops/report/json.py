@@ -17,6 +17,7 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from memops.profile.analysis import Grown
     from memops.profile.study import Study
     from memops.report.view import View
 
@@ -45,12 +46,16 @@ def as_object(study: Study) -> dict[str, object]:
         "growth": _plain(analysis.growth),
         "culprits": _plain(analysis.culprits),
         "functions": _plain(analysis.functions),
-        "stacks": _plain(analysis.stacks),
+        "stacks": [_stack(each) for each in analysis.stacks],
         "unnamed": [{"reason": reason, "bytes": size} for reason, size in analysis.unnamed],
         "others": _plain(study.others),
         "notes": list(study.notes),
         "series": _plain(study.series),
     }
+
+
+def _stack(stack: Grown) -> object:
+    return {"calls": _plain(stack.calls), "amount": _plain(stack.amount)}
 
 
 def _plain(value: object) -> object:

@@ -2,8 +2,13 @@ from __future__ import annotations
 
 from hypothesis import given
 
+from memops.profile.allocator import allocator_module, allocator_test
 from memops.profile.estimate import Profile, estimate, keep, merge, subtract
 from memops.profile.heap_parse import parse_heap
+from memops.profile.naming import Vocabulary, condense
+from memops.profile.runs import read_heap
+from memops.profile.symbols import ElfSymbols, JitSymbols, Names
+from tests.corpus import read
 from tests.profile.strategies import PROFILES
 from tests.profile.test_heap import WHOLE
 
@@ -53,3 +58,16 @@ def test_the_variance_is_the_interval_times_the_bytes() -> None:
 
     assert total.variance == total.bytes * 524288
     assert total.error == (total.bytes * 524288) ** 0.5
+
+
+def test_what_is_condensed_is_what_is_estimated() -> None:
+    for name in read.NAMES:
+        heap = read_heap(read.dumps(name)[-1])
+        words = Vocabulary(
+            Names((ElfSymbols(), JitSymbols())), allocator_test(allocator_module(heap))
+        )
+        rows, whole = condense(heap, {}, words).values(), estimate(heap, {}).total
+
+        assert sum(row.bytes for row in rows) == whole.bytes
+        assert sum(row.objects for row in rows) == whole.objects
+        assert sum(row.variance for row in rows) == whole.variance
