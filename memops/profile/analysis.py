@@ -47,11 +47,12 @@ class FunctionRow(NamedTuple):
 
 
 class Culprit(NamedTuple):
-    """A function that allocates what grows, and who calls it."""
+    """A function that allocates what grows, and who calls it; *live* is all of it in the last dump."""
 
     function: Call
     caller: Call | None
     amount: Amount
+    live: Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def analyse(
         is_growth=is_growth,
         stacks=_stacks(rows, calls),
         functions=_functions(rows, calls),
-        culprits=_culprits(rows, calls),
+        culprits=_culprits(rows, after, calls),
         unnamed=_unnamed(rows, calls),
     )
 
@@ -138,12 +139,22 @@ def _by_flat(row: FunctionRow) -> tuple[int, int, Call]:
     return -row.flat.bytes, -row.cumulative.bytes, row.call
 
 
-def _culprits(rows: Map[Codes, Row], calls: Sequence[Call]) -> tuple[Culprit, ...]:
+def _culprits(
+    rows: Map[Codes, Row], after: Map[Codes, Row], calls: Sequence[Call]
+) -> tuple[Culprit, ...]:
     sums: dict[Codes, list[int]] = {}
+    live: dict[Codes, list[int]] = {}
     for codes, row in rows.items():
         _add(sums, [_blamed(codes, calls)], row)
+    for codes, row in after.items():
+        _add(live, [_blamed(codes, calls)], row)
     found = (
-        Culprit(calls[codes[0]], calls[codes[1]] if codes[1:] else None, _amount(row))
+        Culprit(
+            calls[codes[0]],
+            calls[codes[1]] if codes[1:] else None,
+            _amount(row),
+            _amount(live.get(codes, _ZERO)),
+        )
         for codes, row in sums.items()
         if codes
     )

@@ -47,7 +47,11 @@ class Series:
 
 
 def series(moments: Sequence[Moment], calls: Sequence[Call]) -> Series | None:
-    """The series of *moments*; None for a single one, or if their times do not tell their order."""
+    """The series of *moments*; None for a single one, or if their times do not tell their order.
+
+    Of dumps in the same moment (some file systems know only seconds) the last one counts.
+    """
+    moments = list({moment.time: moment for moment in moments}.values())
     times = tuple(moment.time for moment in moments)
     ordered = all(earlier < later for earlier, later in pairwise(times))
     if len(times) < 2 or not ordered or times[-1] - times[0] < _SHORTEST:  # noqa: PLR2004 - a pair

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _STACKS = 3
 _SENTENCES = 3
 _SHARE = 0.05
+_MINOR = 0.01
 _FRAMES = 12
 _REASONS = 3
 _TRENDS = 5
@@ -75,7 +76,8 @@ def sentence(culprit: Culprit, study: Study) -> str:
         return f"{named}{called}: {amount(culprit.amount)} live"
     many = f"{study.process.dumps} dumps" if study.process.dumps > 1 else "since the base"
     within = " in " * (study.process.dumps > 1) or " "
-    return f"{named}{called}: {amount(culprit.amount, sign=True)}{within}{many}"
+    grown = f"{amount(culprit.amount, sign=True)}{within}{many}"
+    return f"{named}{called}: {grown}, {format_size(culprit.live.bytes)} live"
 
 
 def amount(each: Amount, *, sign: bool = False) -> str:
@@ -152,13 +154,14 @@ def place(call: Call) -> str:
 def trends(study: Study, width: int) -> list[str]:
     """How fast the stacks grow that grow the most surely, and whether they go on."""
     series = study.series
-    if series is None or not any(each.trend.slope > 0 for each in series.stacks):
+    steepest = max((each.trend.slope for each in series.stacks), default=0) if series else 0
+    if series is None or steepest <= 0:
         return []
     span = series.times[-1] - series.times[0]
     per, unit = (_HOUR, "an hour") if span >= _HOUR / 12 else (60, "a minute")
     over = f"{format_duration(span)} by the files' times, {len(series.times)} dumps"
     lines = [f"{f'grows {unit}':>22}  from .. to with 95 %, over {over}"]
-    growing = [each for each in series.stacks if each.trend.slope > 0]
+    growing = [each for each in series.stacks if each.trend.slope > _SHARE * steepest]
     lines += [_trend(each, per) for each in growing[:_TRENDS]]
     return [clip(line, width) for line in lines]
 
@@ -177,8 +180,9 @@ def _trend(each: Growing, per: int) -> str:
 def stacks(study: Study, width: int) -> list[str]:
     """The largest stacks, leaf first, each frame on a line of its own."""
     lines: list[str] = []
+    total = sum(max(each.amount.bytes, 0) for each in study.analysis.stacks)
     for stack in study.analysis.stacks[:_STACKS]:
-        if stack.amount.bytes > 0:
+        if stack.amount.bytes > 0 and (stack.amount.bytes > _MINOR * total or not lines):
             lines += [clip(line, width) for line in _stack(stack, sign=study.analysis.is_growth)]
     return lines
 

@@ -149,9 +149,12 @@ def test_without_times_that_tell_the_order_there_is_no_series() -> None:
     calls = [Call("f", "app")]
 
     assert series(moments(5.0), calls) is None
-    assert series(moments(5.0, 5.0, 9.0), calls) is None
+    assert series(moments(5.0, 4.0, 9.0), calls) is None
     assert series(moments(5.0, 5.1, 5.2), calls) is None  # copied without their times
     assert series(moments(5.0, 65.0), calls) is not None
+    same = series(moments(5.0, 5.0, 9.0), calls)
+    assert same is not None
+    assert same.times == (5.0, 9.0)
 
 
 def test_the_leak_of_the_corpus_is_found_by_its_series(monkeypatch: pytest.MonkeyPatch) -> None:
