@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from tests.lab import base, fleet, loopback, world
 
@@ -77,7 +78,8 @@ def build(_args: argparse.Namespace) -> int:
 
 def clean(_args: argparse.Namespace) -> int:
     print(f"lab: removing {base.cache()}")
-    shutil.rmtree(base.cache(), ignore_errors=True)
+    for place in (base.cache(), *Path("/dev/shm").glob("memops-lab-*")):
+        shutil.rmtree(place, ignore_errors=True)
     return 0
 
 

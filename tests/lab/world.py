@@ -58,8 +58,13 @@ while [ $i -lt 200 ]; do
     sleep 0.05
 done
 rmdir "$LAB_DIR" 2>/dev/null
-if [ -n "$LAB_INOTIFY" ] && ! ls -d /sys/fs/cgroup/memops-lab-* /sys/fs/cgroup/*/memops-lab-* >/dev/null 2>&1
-then echo "$LAB_INOTIFY" >/proc/sys/fs/inotify/max_user_instances; fi
+others=
+for group in /sys/fs/cgroup/memops-lab-* /sys/fs/cgroup/*/memops-lab-*; do
+    [ ! -d "$group" ] || others=1
+done
+if [ -n "$LAB_INOTIFY" ] && [ -z "$others" ]; then
+    echo "$LAB_INOTIFY" >/proc/sys/fs/inotify/max_user_instances
+fi
 """
 
 
