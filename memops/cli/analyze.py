@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from memops.profile.study import Inputs
+    from memops.profile.window import Window
     from memops.store import Artifact, Store
 
 
@@ -42,6 +43,10 @@ def _paths(_context: click.Context, _parameter: click.Parameter, value: object) 
               help="Names of JIT code; the oldest map first.")  # fmt: skip
 @click.option("--at-most", default=40, show_default=True, type=click.IntRange(2),
               help="Dumps to read of a series.")  # fmt: skip
+@click.option(
+    "--since", metavar="TIME", help="Dumps from then on: 2h before the newest, or a time."
+)
+@click.option("--until", metavar="TIME", help="Dumps until then.")
 @click.option("--keep-going", is_flag=True, help="Leave broken files out, and say so.")
 @click.option("--app", help="Of what was collected, this app only (app+program: a child of it).")
 @click.option("--host", help="Of what was collected, this host only.")
@@ -54,6 +59,8 @@ def command(
     symbols: list[Path],
     perf_map: list[Path],
     at_most: int,
+    since: str | None,
+    until: str | None,
     keep_going: bool,  # noqa: FBT001 - click passes it by name
     app: str | None,
     host: str | None,
@@ -67,6 +74,7 @@ def command(
     from pathlib import Path
 
     from memops.profile.study import Inputs
+    from memops.profile.window import Window
 
     subjects = [Inputs(files)] if files else collected(app, host)
     more = [
@@ -85,6 +93,7 @@ def command(
         base=base,
         keep_going=keep_going,
         at_most=at_most,
+        window=Window(since, until) if since or until else None,
     )
 
 
@@ -97,6 +106,7 @@ def show(
     base: Path | None = None,
     keep_going: bool = False,
     at_most: int = 40,
+    window: Window | None = None,
 ) -> None:
     """Print a report on each of *subjects*."""
     import gc
@@ -114,7 +124,10 @@ def show(
             click.echo()
         click.echo(
             FORMATS[style](
-                study(each, pid=pid, base=base, keep_going=keep_going, at_most=at_most), view
+                study(
+                    each, pid=pid, base=base, keep_going=keep_going, at_most=at_most, window=window
+                ),
+                view,
             ),
             nl=False,
         )

@@ -11,7 +11,7 @@ import mmap
 import struct
 from bisect import bisect_right
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +30,7 @@ _NAME_LIMIT = 1 << 14
 _HEADERS_LIMIT = 1 << 16
 _NESTED = 32
 _PACKED_LIMIT = 128 << 20
+_TABLE_LIMIT = 48 << 20  # two million symbols
 _RANK = {1: 0, 2: 1, 0: 2}  # global before weak before local, for names of the same function
 
 
@@ -144,7 +145,8 @@ class Elf:
             if section.size and self._name_of(section) == b".gnu_debugdata":
                 with suppress(UsageError):
                     data = _bytes_at(self.view, section.offset, section.size)
-                    return read_elf(_unpack(data), ".gnu_debugdata")
+                    inner = read_elf(_unpack(data), ".gnu_debugdata")
+                    return replace(inner, names_index=len(inner.sections))  # packed once, not again
         return None
 
     def _name_of(self, section: Section) -> bytes:
@@ -171,7 +173,7 @@ class Elf:
         if names is None or table.entry != code.size:
             return
         thumb = ~1 if self.machine == _EM_ARM else ~0
-        rows = _bytes_at(self.view, table.offset, table.size)
+        rows = _bytes_at(self.view, table.offset, min(table.size, _TABLE_LIMIT))
         for row in code.iter_unpack(rows[: len(rows) - len(rows) % code.size]):
             info = row[info_at]
             if info & 15 in (_STT_FUNC, _STT_GNU_IFUNC) and row[home_at] and row[size_at]:

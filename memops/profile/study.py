@@ -15,6 +15,7 @@ from memops.profile.runs import Process, Reader, Run, earlier, find_run, read_he
 from memops.profile.series import Moment, series
 from memops.profile.symbols import ElfSymbols, JitSymbols, Names, files_here
 from memops.profile.unpack import read_file
+from memops.profile.window import Window, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,15 +77,16 @@ def study(
     base: Path | None = None,
     keep_going: bool = False,
     at_most: int = AT_MOST,
+    window: Window | None = None,
 ) -> Study:
     """The analysis of the largest process in *inputs*, or of *pid*; growth since *base* if given.
 
     Without *base* the first dump of the process is what the last is compared with, and up to
-    *at_most* dumps make the series. Raises `UsageError` for a file that cannot be used and a *pid*
+    *at_most* dumps make the series, of those in the *window*. Raises `UsageError` for a file that cannot be used and a *pid*
     without dumps; with *keep_going* such files are left out, and the notes tell of them.
     """
     reader = Reader(keep_going)
-    runs = _runs(inputs, pid, reader)
+    runs = _runs(inputs, pid, reader, window)
     chosen = max(runs, key=lambda run: run.process.live)
     jit = JitSymbols(tuple(parse_perf_map(read_file(path)) for path in inputs.perf_maps))
     words = _vocabulary(inputs, chosen.last, jit)
@@ -110,8 +112,11 @@ def study(
     )
 
 
-def _runs(inputs: Inputs, pid: int | None, reader: Reader) -> list[Run]:
-    groups = by_process(find_dumps(inputs.dumps), one_directory=not inputs.life)
+def _runs(inputs: Inputs, pid: int | None, reader: Reader, window: Window | None) -> list[Run]:
+    files = find_dumps(inputs.dumps)
+    if window is not None:
+        files = within(window, files, lambda path: _time(path, inputs))
+    groups = by_process(files, one_directory=not inputs.life)
     wanted = [group for group in groups if pid is None or group[0].pid == pid]
     if not wanted:
         known = ", ".join(str(group[0].pid) for group in groups) or "none"
@@ -140,9 +145,13 @@ def _vocabulary(inputs: Inputs, heap: HeapProfile, jit: JitSymbols) -> Vocabular
 
 
 def _moment(path: Path, heap: HeapProfile, inputs: Inputs, words: Vocabulary) -> Moment:
-    time = inputs.times.get(path)
     rows = condense(heap, inputs.build_ids, words)
-    return Moment(path.stat().st_mtime if time is None else time, rows, heap.interval)
+    return Moment(_time(path, inputs), rows, heap.interval)
+
+
+def _time(path: Path, inputs: Inputs) -> float:
+    time = inputs.times.get(path)
+    return path.stat().st_mtime if time is None else time
 
 
 def _notes(path: Path, heap: HeapProfile, last: HeapProfile) -> Iterator[str]:

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from memops.errors import UsageError
+from memops.profile.dumps import dump_file
+from memops.profile.study import study
+from memops.profile.window import Window, within
+from tests.corpus import read
+
+# 20:00, 20:01, ... of 2026-11-23 in UTC.
+TIMES = {Path(f"a.7.{at}.i{at}.heap"): 1795464000.0 + 60 * at for at in range(10)}
+FILES = [dump_file(path) for path in TIMES]
+
+
+@pytest.mark.parametrize(
+    ("window", "kept"),
+    [
+        (Window(), range(10)),
+        (Window(since="3m"), range(6, 10)),
+        (Window(until="3m"), range(7)),
+        (Window("5m", "2m"), range(4, 8)),
+        (Window(since="2026-11-23T20:07:00+00:00"), range(7, 10)),
+        (Window(until="2026-11-23T21:01:00+01:00"), range(2)),
+    ],
+)
+def test_a_window_is_before_the_newest_dump_or_by_the_clock(window: Window, kept: range) -> None:
+    assert [each.seq for each in within(window, FILES, TIMES.__getitem__)] == list(kept)
+
+
+@pytest.mark.parametrize(
+    ("window", "says"),
+    [
+        (Window(since="2027-01-01"), "--since, --until: none of 10 dumps was written then; they span 9 min"),
+        (Window(since="soon"), "--since: 'soon' is neither a duration nor a time"),
+        (Window(until="2026-99-99"), "--until: '2026-99-99' is neither"),
+    ],
+)  # fmt: skip
+def test_a_window_without_dumps_or_sense_is_refused(window: Window, says: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        within(window, FILES, TIMES.__getitem__)
+
+    assert str(refused.value).startswith(says)
+
+
+def test_only_dumps_in_the_window_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(read.HERE)
+    whole = study(read.inputs("leak"))
+    late = study(read.inputs("leak"), window=Window(since="12m"))
+
+    assert whole.series is not None
+    assert late.series is not None
+    assert late.series.times == tuple(
+        time for time in whole.series.times if time >= whole.series.times[-1] - 720
+    )
+    assert late.last == whole.last
+    assert late.analysis.growth.bytes < whole.analysis.growth.bytes
