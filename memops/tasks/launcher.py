@@ -14,6 +14,7 @@ from memops.facts.process import processes
 from memops.model.action import Dir, File, Remove, Run
 from memops.model.step import Change, Query, Step
 from memops.tasks.entries import ensure, ensure_parents
+from memops.tasks.fresh import restart
 from memops.units import format_size, parse_size
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def launcher(
     With *frame_pointers* a JVM keeps them, which names Java callers (0-3 % CPU). Values of the same
     variables that the app has already are extended, never replaced.
     """
+    restart(app)  # refuses an app that nobody could restart, before anything is changed
     path = launch.launch_file(app)
     probe.prefetch(
         processes(app), launch.settings(app), files.entry(path, digest=True), files.content(path)
@@ -132,14 +134,17 @@ def _wrapper(
     """The wrapper takes the place of *path* and starts what stood there from beside it."""
     beside = f"{path}.memops-original"
     mode, owner, group = _attributes(now, default=0o755)
+    probe.prefetch(files.entry(beside), files.content(path))
     there = probe(files.entry(beside)) is not None
-    if now is not None and not there:
+    ours = MARK.encode() in (probe(files.content(path)) or b"")
+    moved = now is not None and not ours
+    if moved and not there:
         yield Step(
             Change(f"file {beside}", None, f"a copy of {path}"),
             do=Run(("cp", "-p", "--", path, beside)),
             undo=Remove(beside),
         )
-    original = beside if there or now is not None else ""
+    original = beside if there or moved else ""
     text = render("wrapper.sh.j2", block=block, original=original)
     yield from ensure(probe, path, File(text.encode(), mode, owner, group))
 

@@ -13,13 +13,14 @@ from memops import data, yaml
 from memops.engine.plan import plan
 from memops.engine.rollback import roll_back
 from memops.model import stored
+from memops.model.app import App
 from memops.playbook.template import render_file
 from memops.tasks import named
 from memops.transport.overlay import Overlay
 from tests.engine.host import applier, connection, grow, ignore, listing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from memops.engine.apply import Applier
     from memops.model.step import Step
@@ -39,6 +40,10 @@ def fill(value: Any, root: Path) -> Any:
     )
 
 
+def render(variables: Any, name: str, **extra: object) -> str:
+    return render_file(data.find("templates", name), {**variables, **extra})
+
+
 class Case:
     def __init__(self, given: Any, root: Path) -> None:
         self.name = str(given["case"])
@@ -46,21 +51,32 @@ class Case:
         self.params = {str(key): each for key, each in fill(given["params"], root).items()}
         self.changes = fill(given["changes"], root)
         task = named(given["task"])
-        variables = given.get("variables", {})
-        if given["task"] == "template":
-            task = functools.partial(
-                task, render=lambda name: render_file(data.find("templates", name), variables)
+        if "app" in self.params:
+            self.params["app"] = App(
+                **self.params["app"], pid_file=str(root.parent / "pid"), restart=("true",)
             )
+        variables = given.get("variables", {})
+        if given["task"] in ("template", "launcher"):
+            task = functools.partial(task, render=functools.partial(render, variables))
         self.task = task
 
     def apply(self, to: Applier) -> tuple[Step, ...]:
         return to.apply(self.name, self.task, self.params).steps
 
 
+@pytest.fixture(scope="module", autouse=True)
+def process() -> Iterator[int]:
+    """The process of the app that launch settings are written for."""
+    with subprocess.Popen(["sleep", "1000"]) as started:
+        yield started.pid
+        started.kill()
+
+
 @pytest.fixture(params=CASES, ids=lambda case: f"{case['task']}: {case['case']}")
-def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
+def case(request: pytest.FixtureRequest, tmp_path: Path, process: int) -> Case:
     root = tmp_path / "host"
     root.mkdir()
+    (tmp_path / "pid").write_text(f"{process}\n")
     grow(root, request.param["before"])
     return Case(request.param, root)
 
