@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from math import sqrt
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 from memops.profile.naming import Call, Codes, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
     from collections.abc import Mapping as Map
 
-_Key = TypeVar("_Key")
 _ZERO = Row(0, 0, 0)
 
 
@@ -79,8 +79,7 @@ def analyse(
     """What grew from *before* to *after*; all that is live in *after* without a *before*."""
     is_growth = before is not None
     before = before or {}
-    rows = {codes: _growth(before.get(codes, _ZERO), after.get(codes, _ZERO))
-            for codes in {**before, **after}}  # fmt: skip
+    rows = _grown(after, before) if before else after
     rows = {codes: row for codes, row in rows.items() if row[0] or row[1]}
     end, start = _sum(after.values()), _sum(before.values())
     return Analysis(
@@ -94,6 +93,11 @@ def analyse(
     )
 
 
+def _grown(after: Map[Codes, Row], before: Map[Codes, Row]) -> dict[Codes, Row]:
+    stacks = dict.fromkeys([*before, *after])
+    return {codes: _growth(before.get(codes, _ZERO), after.get(codes, _ZERO)) for codes in stacks}
+
+
 def _growth(before: Row, after: Row) -> Row:
     """From *before* to *after*, with the variance of the difference.
 
@@ -104,10 +108,10 @@ def _growth(before: Row, after: Row) -> Row:
 
 
 def _sum(rows: Collection[Row]) -> Row:
-    return Row(*(sum(row[at] for row in rows) for at in range(3)))
+    return Row(*(sum(map(itemgetter(at), rows)) for at in range(3)))
 
 
-def _amount(row: Sequence[int]) -> Amount:
+def _amount(row: Row) -> Amount:
     return Amount(row[0], row[1], sqrt(row[2]))
 
 
@@ -122,16 +126,17 @@ def _by_bytes(each: tuple[Codes, Row]) -> tuple[int, Codes]:
 
 
 def _functions(rows: Map[Codes, Row], calls: Sequence[Call]) -> tuple[FunctionRow, ...]:
-    flat: dict[int, list[int]] = {}
-    cumulative: dict[int, list[int]] = {}
+    flat: defaultdict[int, list[Row]] = defaultdict(list)
+    cumulative: defaultdict[int, list[Row]] = defaultdict(list)
     for codes, row in rows.items():
-        _add(flat, codes[:1], row)
-        _add(cumulative, set(codes), row)
-    nothing = [0, 0, 0]
-    found = (
-        FunctionRow(calls[code], _amount(flat.get(code, nothing)), _amount(sums))
-        for code, sums in cumulative.items()
-    )
+        for code in codes[:1]:
+            flat[code].append(row)
+        for code in set(codes):
+            cumulative[code].append(row)
+    found = [
+        FunctionRow(calls[code], _amount(_sum(flat.get(code, ()))), _amount(_sum(parts)))
+        for code, parts in cumulative.items()
+    ]
     return tuple(sorted(found, key=_by_flat))
 
 
@@ -142,23 +147,26 @@ def _by_flat(row: FunctionRow) -> tuple[int, int, Call]:
 def _culprits(
     rows: Map[Codes, Row], after: Map[Codes, Row], calls: Sequence[Call]
 ) -> tuple[Culprit, ...]:
-    sums: dict[Codes, list[int]] = {}
-    live: dict[Codes, list[int]] = {}
-    for codes, row in rows.items():
-        _add(sums, [_blamed(codes, calls)], row)
-    for codes, row in after.items():
-        _add(live, [_blamed(codes, calls)], row)
+    grown = _by_blame(rows, calls)
+    live = grown if rows == after else _by_blame(after, calls)
     found = (
         Culprit(
             calls[codes[0]],
             calls[codes[1]] if codes[1:] else None,
-            _amount(row),
-            _amount(live.get(codes, _ZERO)),
+            _amount(_sum(parts)),
+            _amount(_sum(live.get(codes, ()))),
         )
-        for codes, row in sums.items()
+        for codes, parts in grown.items()
         if codes
     )
     return tuple(sorted(found, key=lambda each: (-each.amount.bytes, each.function)))
+
+
+def _by_blame(rows: Map[Codes, Row], calls: Sequence[Call]) -> Map[Codes, list[Row]]:
+    found: defaultdict[Codes, list[Row]] = defaultdict(list)
+    for codes, row in rows.items():
+        found[_blamed(codes, calls)].append(row)
+    return found
 
 
 def _blamed(codes: Codes, calls: Sequence[Call]) -> Codes:
@@ -183,16 +191,3 @@ def _unnamed(rows: Map[Codes, Row], calls: Sequence[Call]) -> tuple[tuple[str, i
         for reason in {calls[code].reason for code in nameless.intersection(codes)}:
             sums[reason] += max(row[0], 0)
     return tuple(sorted(sums.items(), key=lambda each: (-each[1], each[0])))
-
-
-def _add(sums: dict[_Key, list[int]], keys: Iterable[_Key], row: Row) -> None:
-    """Add *row* to that of each of *keys*."""
-    size, objects, variance = row
-    for key in keys:
-        if key in sums:
-            have = sums[key]
-            have[0] += size
-            have[1] += objects
-            have[2] += variance
-        else:
-            sums[key] = [size, objects, variance]

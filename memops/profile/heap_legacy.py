@@ -31,11 +31,6 @@ _REDO = "dump it again, or analyse the others without it"
 _LINES_LIMIT = 2_000_000
 
 
-def is_legacy(text: bytes) -> bool:
-    """Whether *text* begins as these profiles do."""
-    return text.startswith(b"heap profile:")
-
-
 def parse_legacy(text: bytes, name: str) -> HeapProfile:
     """The profile in *text*, the contents of the file *name*.
 

@@ -19,11 +19,8 @@ if TYPE_CHECKING:
 _COUNTS = rb"(\d{1,20}): (\d{1,20}) \[(\d{1,20}): (\d{1,20})\]"
 _HEADER = re.compile(rb"heap_v2/(\d{1,20})\n  t\*: " + _COUNTS + rb"\n((?:  t\d[^\n]{0,200}+\n)*+)")
 _STACK = re.compile(
-    rb"@([ 0-9a-fx]*+)\n  t\*: ("
-    + _COUNTS.translate(None, b"()")
-    + rb"\n)((?:  t\d[^\n]{0,100}+\n)*+)",
+    rb"@([ 0-9a-fx]*+)\n  t\*: (" + _COUNTS + rb"\n)((?:  t\d[^\n]{0,100}+\n)*+)",
 )
-_NUMBER = re.compile(rb"\d+")
 _THREAD = re.compile(rb"  t(\d{1,20}): " + _COUNTS + rb"(?: ([^\n]*+))?\n")
 _LIBRARIES = b"\nMAPPED_LIBRARIES:\n"
 _REDO = "collect it again, or analyse the other dumps without it"
@@ -74,9 +71,10 @@ def _stacks(text: bytes, start: int, end: int, name: str) -> dict[tuple[int, ...
         if match.start() != position:
             break
         position = match.end()
-        frames, counts, threads = match.groups()
+        frames, counts, objects, size, all_objects, all_size, threads = match.groups()
         stack = _addresses(frames, addresses, match, name)
-        each = _sampled(counts, threads, match, name)
+        samples = _samples((objects, size, all_objects, all_size))
+        each = Sampled(samples, _by_thread(samples, counts, threads, match, name))
         stacks[stack] = _both(stacks[stack], each) if stack in stacks else each
     if position != end and text[position:end].strip():
         raise _at(text, position, name, f"{_excerpt(text, position)} is not a stack of a heap")
@@ -90,13 +88,13 @@ def _addresses(
         raise _at(match.string, match.start(), name, "the stack is too long")
     tokens = frames.split()
     try:
-        return tuple([known[token] for token in tokens])
+        return tuple(map(known.__getitem__, tokens))
     except KeyError:
         if len(known) > ADDRESSES_LIMIT:
             what = "more than 2 million different addresses"
             raise _at(match.string, match.start(), name, what) from None
         known.update(_read_addresses(tokens, match, name))
-        return tuple([known[token] for token in tokens])
+        return tuple(map(known.__getitem__, tokens))
 
 
 def _read_addresses(tokens: Iterable[bytes], match: re.Match[bytes], name: str) -> dict[bytes, int]:
@@ -109,14 +107,15 @@ def _read_addresses(tokens: Iterable[bytes], match: re.Match[bytes], name: str) 
     return read
 
 
-def _sampled(counts: bytes, threads: bytes, match: re.Match[bytes], name: str) -> Sampled:
-    """The samples of a stack; nearly always one thread has them all, in the same words."""
-    samples = _samples(_NUMBER.findall(counts))
+def _by_thread(
+    samples: Samples, counts: bytes, threads: bytes, match: re.Match[bytes], name: str
+) -> tuple[tuple[int, Samples], ...]:
+    """The samples of each thread; nearly always one has them all, in the same words."""
     head, _, rest = threads.partition(b": ")
     if rest == counts and head[3:].isdigit():
-        return Sampled(samples, ((int(head[3:]), samples),))
+        return ((int(head[3:]), samples),)
     found = _thread_lines(threads, match, name) if threads else []
-    return Sampled(samples, tuple([(int(uid), _samples(each)) for uid, *each, _ in found]))
+    return tuple([(int(uid), _samples(each)) for uid, *each, _ in found])
 
 
 def _threads(header: re.Match[bytes], name: str) -> tuple[Thread, ...]:

@@ -7,7 +7,6 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 from memops.errors import UsageError
-from memops.profile.heap_legacy import is_legacy, parse_legacy
 from memops.profile.heap_parse import parse_heap
 from memops.profile.unpack import read_file
 
@@ -63,7 +62,11 @@ class Reader:
 def read_heap(path: Path) -> HeapProfile:
     """The heap profile at *path*; raises `UsageError` naming file, line and what to do next."""
     text = read_file(path)
-    return parse_legacy(text, str(path)) if is_legacy(text) else parse_heap(text, str(path))
+    if text.startswith(b"heap profile:"):
+        from memops.profile.heap_legacy import parse_legacy  # noqa: PLC0415 - hardly ever needed
+
+        return parse_legacy(text, str(path))
+    return parse_heap(text, str(path))
 
 
 def live(heap: HeapProfile) -> int:

@@ -12,7 +12,6 @@ name, else empty); ``calls`` of a stack are leaf first.
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,8 @@ SCHEMA = 1
 
 def as_json(study: Study, _view: View) -> str:
     """The whole of *study* as one JSON object on one line, with a newline at the end."""
+    import json  # noqa: PLC0415 - the other formats need it not
+
     return json.dumps(as_object(study), ensure_ascii=False) + "\n"
 
 
