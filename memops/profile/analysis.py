@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as Map
 
 _ZERO = Row(0, 0, 0)
+_Part = tuple[set[int], Row]  # the functions of a stack, each once, and what the stack adds up to
 
 
 class Amount(NamedTuple):
@@ -81,15 +82,16 @@ def analyse(
     before = before or {}
     rows = _grown(after, before) if before else after
     rows = {codes: row for codes, row in rows.items() if row[0] or row[1]}
+    parts = [(set(codes), row) for codes, row in rows.items()]
     end, start = _sum(after.values()), _sum(before.values())
     return Analysis(
         live=_amount(end),
         growth=_amount(_growth(start, end)),
         is_growth=is_growth,
         stacks=_stacks(rows, calls),
-        functions=_functions(rows, calls),
+        functions=_functions(rows, parts, calls),
         culprits=_culprits(rows, after, calls),
-        unnamed=_unnamed(rows, calls),
+        unnamed=_unnamed(parts, calls),
     )
 
 
@@ -116,26 +118,24 @@ def _amount(row: Row) -> Amount:
 
 
 def _stacks(rows: Map[Codes, Row], calls: Sequence[Call]) -> tuple[Grown, ...]:
-    ordered = sorted(rows.items(), key=_by_bytes)
+    ordered = sorted(rows.items(), key=lambda each: -each[1][0])
     return tuple([Grown(codes, calls, _amount(row)) for codes, row in ordered])
 
 
-def _by_bytes(each: tuple[Codes, Row]) -> tuple[int, Codes]:
-    """The largest first; of equal ones that whose functions were met first."""
-    return -each[1][0], each[0]
-
-
-def _functions(rows: Map[Codes, Row], calls: Sequence[Call]) -> tuple[FunctionRow, ...]:
+def _functions(
+    rows: Map[Codes, Row], parts: Sequence[_Part], calls: Sequence[Call]
+) -> tuple[FunctionRow, ...]:
     flat: defaultdict[int, list[Row]] = defaultdict(list)
     cumulative: defaultdict[int, list[Row]] = defaultdict(list)
     for codes, row in rows.items():
         for code in codes[:1]:
             flat[code].append(row)
-        for code in set(codes):
+    for members, row in parts:
+        for code in members:
             cumulative[code].append(row)
     found = [
-        FunctionRow(calls[code], _amount(_sum(flat.get(code, ()))), _amount(_sum(parts)))
-        for code, parts in cumulative.items()
+        FunctionRow(calls[code], _amount(_sum(flat.get(code, ()))), _amount(_sum(having)))
+        for code, having in cumulative.items()
     ]
     return tuple(sorted(found, key=_by_flat))
 
@@ -184,10 +184,10 @@ def _blamed(codes: Codes, calls: Sequence[Call]) -> Codes:
     return codes[:2]
 
 
-def _unnamed(rows: Map[Codes, Row], calls: Sequence[Call]) -> tuple[tuple[str, int], ...]:
+def _unnamed(parts: Sequence[_Part], calls: Sequence[Call]) -> tuple[tuple[str, int], ...]:
     nameless = {code for code, call in enumerate(calls) if call.reason}
     sums: Counter[str] = Counter()
-    for codes, row in rows.items():
-        for reason in {calls[code].reason for code in nameless.intersection(codes)}:
+    for members, row in parts:
+        for reason in {calls[code].reason for code in nameless & members}:
             sums[reason] += max(row[0], 0)
     return tuple(sorted(sums.items(), key=lambda each: (-each[1], each[0])))
