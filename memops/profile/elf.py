@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _PT_LOAD, _PT_NOTE = 1, 4
 _SHT_SYMTAB, _SHT_NOTE, _SHT_NOBITS, _SHT_DYNSYM = 2, 7, 8, 11
-_STT_FUNC, _STT_GNU_IFUNC = 2, 10
+_FUNCTIONS = (2, 10)  # STT_FUNC, STT_GNU_IFUNC
 _NT_GNU_BUILD_ID = 3
 _EM_ARM = 40
 _NAME_LIMIT = 1 << 14
@@ -80,6 +80,10 @@ _LAYOUTS = {
     1: _Layout("HHIIIIIHHHHHH", "8I", (0, 1, 2, 4), "10I", "IIIBBH", (0, 3, 5, 1, 2)),
     2: _Layout("HHIQQQIHHHHHH", "IIQQQQQQ", (0, 2, 3, 5), "IIQQQQIIQQ", "IBBHQQ", (0, 1, 3, 4, 5)),
 }
+
+
+_Entry = tuple[int, int, int]
+"""A symbol: address, size, and a word with the offset of its name, st_info << 32, st_shndx << 48."""
 
 
 @dataclass(frozen=True)
@@ -156,39 +160,51 @@ class Elf:
         return _bytes_at(self.view, names.offset + section.name, 32).partition(b"\0")[0]
 
     @cached_property
-    def _functions(self) -> tuple[list[int], list[tuple[int, int, int, int]]]:
-        """Sorted starts, and (address, size, rank, offset of the name) in the same order."""
-        found = sorted(entry for each in self._tables() for entry in self._symbols(each))
+    def _functions(self) -> tuple[list[int], list[_Entry]]:
+        """Sorted starts, and the entries in the same order."""
+        found = sorted(self._entries())
         return [entry[0] for entry in found], found
 
-    def _tables(self) -> list[Section]:
-        """The symbol tables: .symtab where it was not stripped, else .dynsym."""
-        full = [each for each in self.sections if each.kind == _SHT_SYMTAB]
-        return full or [each for each in self.sections if each.kind == _SHT_DYNSYM]
+    @cached_property
+    def _symbol_table(self) -> Section | None:
+        """The one .symtab where it was not stripped, else the one .dynsym."""
+        tables = {each.kind: each for each in reversed(self.sections)}
+        return tables.get(_SHT_SYMTAB) or tables.get(_SHT_DYNSYM)
 
-    def _symbols(self, table: Section) -> Iterator[tuple[int, int, int, int]]:
+    def _entries(self) -> list[_Entry]:
+        table = self._symbol_table
         code = struct.Struct(self.order + self.layout.symbol)
-        name_at, info_at, home_at, value_at, size_at = self.layout.symbol_fields
-        names = self._section(table.link)
-        if names is None or table.entry != code.size:
-            return
-        thumb = ~1 if self.machine == _EM_ARM else ~0
+        if table is None or table.entry != code.size:
+            return []
         rows = _bytes_at(self.view, table.offset, min(table.size, _TABLE_LIMIT))
-        for row in code.iter_unpack(rows[: len(rows) - len(rows) % code.size]):
-            info = row[info_at]
-            if info & 15 in (_STT_FUNC, _STT_GNU_IFUNC) and row[home_at] and row[size_at]:
-                rank = _RANK.get(info >> 4, 3)
-                yield row[value_at] & thumb, row[size_at], rank, names.offset + row[name_at]
+        rows = rows[: len(rows) - len(rows) % code.size]
+        if (
+            self.order + self.layout.symbol == "<IBBHQQ"
+        ):  # nearly always: three words, four times faster
+            return [
+                (value, size, word)
+                for word, value, size in struct.iter_unpack("<QQQ", rows)
+                if size and word >> 48 and word >> 32 & 15 in _FUNCTIONS
+            ]
+        name, info, home, value, size = self.layout.symbol_fields
+        thumb = ~1 if self.machine == _EM_ARM else ~0
+        return [
+            (row[value] & thumb, row[size], row[name] | row[info] << 32 | row[home] << 48)
+            for row in code.iter_unpack(rows)
+            if row[size] and row[home] and row[info] & 15 in _FUNCTIONS
+        ]
 
-    def _at(self, address: int) -> list[tuple[int, int, int, int]]:
+    def _at(self, address: int) -> list[_Entry]:
         starts, entries = self._functions
         end = bisect_right(starts, address)
         return [each for each in entries[max(0, end - _NESTED) : end] if each[0] == address]
 
-    def _named(self, entry: tuple[int, int, int, int]) -> tuple[int, Function]:
-        address, size, rank, at = entry
+    def _named(self, entry: _Entry) -> tuple[int, Function]:
+        address, size, word = entry
+        names = self._section(self._symbol_table.link) if self._symbol_table else None
+        at = (names.offset if names else len(self.view)) + (word & 0xFFFFFFFF)
         name = _bytes_at(self.view, at, _NAME_LIMIT).partition(b"\0")[0].decode("utf-8", "replace")
-        return rank, Function(address, size, name)
+        return _RANK.get(word >> 36 & 15, 3), Function(address, size, name)
 
     def _section(self, index: int) -> Section | None:
         return self.sections[index] if index < len(self.sections) else None
