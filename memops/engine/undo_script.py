@@ -35,8 +35,11 @@ MEMOPS_RUN={directory}
 MEMOPS_ROOT={root}
 force=no failed=0
 [ "${{1-}}" = --force ] && force=yes
+locale=${{LC_ALL-}}
 LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export LC_ALL PATH
+umask 022
+cd /
 """
 
 _FUNCTIONS = r"""
@@ -78,8 +81,8 @@ pid "*) ;;
     case $seen in *2f6d656d6f70732f* | */opt/memops/*) restart_app "$1" "$5"; return ;; esac
     grep -q "^$MEMOPS_MARK" "$4" 2>/dev/null && restart_app "$1" "$5"
 }
-restart_app() {
-    (eval "$2") >/dev/null || { echo "$1 could not be restarted" >&2; failed=1; }
+restart_app() { # in the locale of whoever calls us: the app inherits it
+    (if [ -n "$locale" ]; then LC_ALL=$locale; else unset LC_ALL; fi; eval "$2") >/dev/null || { echo "$1 could not be restarted" >&2; failed=1; }
 }
 """
 
