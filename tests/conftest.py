@@ -26,6 +26,13 @@ class StartHost(Protocol):
     def __call__(self, name: str | None = None, *, wait: bool = True, **spec: Any) -> LabHost: ...
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the lab share its hosts, so they take turns; the others run beside them."""
+    for item in items:
+        if "lab" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("lab"))
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start again inside the lab when a test needs it and this process is outside."""
     if os.environ.get("MEMOPS_LAB") or session.config.option.collectonly or not _needs_lab(session):
