@@ -58,7 +58,7 @@ def grow(root: Path, tree: dict[str, str | None]) -> None:
 
 def listing(root: Path) -> list[tuple[object, ...]]:
     """Type, mode, owner, size, sha256 and link target of all that is below *root*."""
-    found = []
+    found: list[tuple[object, ...]] = []
     for path in sorted(root.rglob("*")):
         status = path.lstat()
         target = str(path.readlink()) if path.is_symlink() else ""

@@ -1,0 +1,34 @@
+"""What is installed from a wheel is whole: the command, the playbooks, the templates."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_an_installed_wheel_finds_its_playbooks_and_templates(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
+             "--disable-pip-version-check", "--wheel-dir", str(tmp_path), str(ROOT)]  # fmt: skip
+    subprocess.run(build, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    argv = [sys.executable, "-m", "memops", "play", "enable-profiling.yml", "--check",
+            "-i", "localhost,", "-e", "ansible_connection=local", "-e", "hosts=all"]  # fmt: skip
+    env = {**os.environ, "PYTHONPATH": str(site), "XDG_DATA_HOME": str(tmp_path)}
+
+    done = subprocess.run(
+        [*argv, "--script", "/no/appctl", "--pid-file", "/no/pid"],
+        cwd=tmp_path, env=env, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    shipped = {path.name for path in (site / "memops" / "_data" / "templates").iterdir()}
+
+    assert "Enable heap profiling" in done.stdout
+    assert "appctl: does not run; start it first" in done.stdout
+    assert shipped == {path.name for path in (ROOT / "templates").iterdir()}
