@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING, Self
 
 from memops.transport import become as becoming
-from memops.transport.session import Sessions, ShellSession
+from memops.transport.session import Sessions
 from memops.transport.shell import Received
 
 if TYPE_CHECKING:
@@ -86,15 +86,11 @@ class LocalConnection(Sessions):
     """The controller as the host *host*; see `memops.transport.base.Connection`."""
 
     def __init__(self, host: Host, options: ConnectOptions) -> None:
-        super().__init__()
-        self._host = host
+        super().__init__(host.name)
         self._timeout = options.timeout
 
-    def _new(self, become: Become | None, run_dir: str | None) -> ShellSession:
-        def greet() -> tuple[Stream, int]:
-            return becoming.greet(self._host.name, _Pipes, become, max(self._timeout, 15.0))
-
-        return ShellSession(self._host.name, greet, run_dir)
+    def _greet(self, become: Become | None) -> tuple[Stream, int]:
+        return becoming.greet(self._name, _Pipes, become, max(self._timeout, 15.0))
 
     def __enter__(self) -> Self:
         return self

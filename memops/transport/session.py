@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,10 @@ _OVERFLOW = 137
 class ShellSession:
     """One shell on one host as one user; see `memops.transport.base.Session`."""
 
-    def __init__(
-        self, host: str, greet: Callable[[], tuple[Stream, int]], run_dir: str | None = None
-    ) -> None:
+    def __init__(self, host: str, shell: Shell, run_dir: str | None = None) -> None:
         self._host = host
         self._run_dir = run_dir
-        self._shell = Shell(host, greet)
+        self._shell = shell
 
     @property
     def host(self) -> str:
@@ -100,10 +99,6 @@ class ShellSession:
     ) -> tuple[Output, ...]:
         """Bring files home, one output each."""
         return fetching.fetch(self._shell, files, progress)
-
-    def close(self) -> None:
-        """End the shell, and what it still runs."""
-        self._shell.kill()
 
     def _looked(self, calls: Sequence[Call]) -> list[Output]:
         """A look may be made twice, so a connection that broke is tried once more."""
@@ -175,26 +170,34 @@ def _must_be_well(host: str, look: Look, rc: int, call: Call, said: bytes) -> No
 
 
 class Sessions:
-    """The sessions of one connection: made once for each user and run directory."""
+    """The sessions of one connection to *host*: one for each user and run directory.
 
-    def __init__(self) -> None:
+    Those of one user speak through one shell, in turn: a second one would cost a second login.
+    """
+
+    def __init__(self, host: str) -> None:
+        self._name = host
+        self._shells: dict[Become | None, Shell] = {}
         self._sessions: dict[tuple[Become | None, str | None], ShellSession] = {}
 
     def session(self, become: Become | None = None, *, run_dir: str | None = None) -> ShellSession:
         """See `memops.transport.base.Connection`."""
         key = (become, run_dir)
         if key not in self._sessions:
-            self._sessions[key] = self._new(become, run_dir)
+            if become not in self._shells:
+                self._shells[become] = Shell(self._name, partial(self._greet, become))
+            self._sessions[key] = ShellSession(self._name, self._shells[become], run_dir)
         return self._sessions[key]
 
-    def _new(self, become: Become | None, run_dir: str | None) -> ShellSession:
+    def _greet(self, become: Become | None) -> tuple[Stream, int]:
+        """The stream of a new shell as *become* says, and its pid."""
         raise NotImplementedError
 
     def close(self) -> None:
         """End all sessions; what still runs on the host is killed."""
-        sessions, self._sessions = list(self._sessions.values()), {}
-        for session in sessions:
-            session.close()
+        shells, self._shells, self._sessions = list(self._shells.values()), {}, {}
+        for shell in shells:
+            shell.kill()
 
 
 def _parts(actions: Sequence[Action]) -> Iterator[tuple[Fetch | None, list[Action]]]:

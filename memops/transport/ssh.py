@@ -20,7 +20,7 @@ from memops.errors import Unreachable
 from memops.transport import become as becoming
 from memops.transport import dial, hostkeys
 from memops.transport.resolve import resolve
-from memops.transport.session import Sessions, ShellSession
+from memops.transport.session import Sessions
 from memops.transport.shell import Lost, Received
 
 if TYPE_CHECKING:
@@ -324,26 +324,20 @@ class SshConnection(Sessions):
     """One transport to one host; see `memops.transport.base.Connection`."""
 
     def __init__(self, host: Host, target: Target, options: ConnectOptions) -> None:
-        super().__init__()
-        self._host = host
+        super().__init__(host.name)
         self._target = target
         self._timeout = options.timeout
         self._transport = _open(target, options.timeout)
 
-    def _new(self, become: Become | None, run_dir: str | None) -> ShellSession:
-        def greet() -> tuple[Stream, int]:
-            return becoming.greet(
-                self._host.name, self._start, become, _GREETING, self._target.user
-            )
-
-        return ShellSession(self._host.name, greet, run_dir)
+    def _greet(self, become: Become | None) -> tuple[Stream, int]:
+        return becoming.greet(self._name, self._start, become, _GREETING, self._target.user)
 
     def _start(self, argv: tuple[str, ...]) -> Stream:
         if not self._transport.is_active():
             self._leave()
             self._transport = _open(self._target, self._timeout)
         try:
-            return _Exec(self._host.name, self._transport, shlex.join(argv), _GREETING)
+            return _Exec(self._name, self._transport, shlex.join(argv), _GREETING)
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise _unreachable(self._target, error, _GREETING) from error
 
