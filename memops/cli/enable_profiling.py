@@ -69,7 +69,9 @@ def command(**given: Any) -> int:  # fmt: skip
         "serial": _waves(given.pop("serial")),
     }
     chosen = {name: value for name, value in variables.items() if value is not None}
-    return run("enable-profiling.yml", choice, targets, outputs, given, where, chosen)
+    return run(
+        "enable-profiling.yml", choice, targets, outputs, given, where, chosen, need_apps=True
+    )
 
 
 def _waves(serial: str | None) -> list[int | str] | None:

@@ -42,8 +42,13 @@ def run(
     options: dict[str, Any],
     kitchen: Any = None,
     variables: dict[str, Any] | None = None,
+    *,
+    need_apps: bool = False,
 ) -> int:
-    """Run *playbook* and tell how it went; the exit code. *options* are those of `run_options`."""
+    """Run *playbook* and tell how it went; the exit code. *options* are those of `run_options`.
+
+    With *need_apps*, a host without an app is an error before anything is connected.
+    """
     from memops.cli.sinks import finish, sink_for
     from memops.cli.wiring import run_playbook, world
     from memops.engine.fleet import exit_code
@@ -61,6 +66,8 @@ def run(
         on_failure=options["on_failure"],
     )
     given = world(targets)
+    if need_apps:
+        given.require_apps(choice)
     named = {"hosts": targets.hosts, **(variables or {})}
     with given.connections:
         recaps = run_playbook(

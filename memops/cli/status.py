@@ -63,7 +63,7 @@ def _table(found: list[HostStatus], errors: dict[str, MemopsError], outputs: Out
     for name in ("host", "app", "profiling", "pid", "RSS", "profiles", "health", "runs to undo"):
         table.add_column(name, justify="right" if name in ("pid", "RSS") else "left")
     for each in found:
-        runs = ", ".join(run for run, *_ in each.runs) or "none"
+        runs = ", ".join(header.run for header in each.runs) or "none"
         for index, app in enumerate(each.apps):
             dumps = f"{app.dumps} ({format_size(app.dump_bytes)})" if app.dumps else "none"
             cells = (

@@ -119,6 +119,14 @@ class World:
             )  # fmt: skip
         return {choice.app: apps[choice.app]}
 
+    def require_apps(self, choice: AppChoice) -> None:
+        """Refuse when a chosen host has no app: nothing would be done there, and nobody told."""
+        for name in self.select():
+            if not self.apps(name, choice):
+                raise UsageError(
+                    name, "has no app", "describe it under memops_apps, or give --unit or --script"
+                )
+
 
 def world(targets: Targets) -> World:
     """The world that *targets* describe; nothing is connected yet."""

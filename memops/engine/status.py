@@ -15,6 +15,7 @@ from memops.facts.process import processes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from memops.engine.journal import Header
     from memops.facts.launch import Settings
     from memops.facts.process import Process
     from memops.model.app import App
@@ -41,10 +42,10 @@ class AppStatus:
 
 @dataclass(frozen=True, slots=True)
 class HostStatus:
-    """One host: its runs that were not undone (name, operator, playbook, seconds), and its apps."""
+    """One host: its runs that were not undone, oldest first, and its apps."""
 
     host: str
-    runs: tuple[tuple[str, str, str, float], ...]
+    runs: tuple[Header, ...]
     apps: tuple[AppStatus, ...]
 
 
@@ -52,8 +53,7 @@ def status(session: Session, apps: Sequence[App]) -> HostStatus:
     """The status of the host behind *session*."""
     remembering = Remembering(session)
     place, records = open_runs(remembering)
-    headers = [record.header for record in records]
-    runs = tuple((each.run, each.operator, each.playbook, each.started) for each in headers)
+    runs = tuple(record.header for record in records)
     return HostStatus(session.host, runs, tuple(_app(remembering, app, place.root) for app in apps))
 
 

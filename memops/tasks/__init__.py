@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Task = Callable[..., Iterator[Step]]
 
 TABLE = {
+    "app": "memops.tasks.fresh:app",
     "command": "memops.tasks.command:command",
     "copy": "memops.tasks.template:copy",
     "file": "memops.tasks.file:file",

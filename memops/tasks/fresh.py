@@ -39,6 +39,17 @@ def fresh(probe: Probe, *, app: App, revive: bool = False) -> Iterator[Step]:
                    do=Run(("systemctl", "daemon-reload")), undo=NoUndo("reloads what is there"))  # fmt: skip
 
 
+def app(probe: Probe, *, app: App) -> Iterator[Step]:
+    """Know that *app* is found and runs; changes nothing, and is an error where it does not.
+
+    First in a playbook, it keeps a mistyped name from costing more than a look.
+    """
+    restart(app)
+    if probe(processes(app)).main is None:
+        raise StepFailed(app.name, "does not run, or is not found", _how_to_start(app))
+    yield from ()
+
+
 def stale(probe: Probe, app: App, *, revive: bool = False) -> str | None:
     """Why *app* has to be restarted, or None."""
     probe.prefetch(processes(app), launch.settings(app))
