@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _HEAD = re.compile(rb"^[0-9a-f]{1,16}-[0-9a-f]{1,16} [-rwxsp]{4} [^\n]*$", re.MULTILINE)
 _SIZE = re.compile(rb"^([A-Za-z_]{1,40}): +(\d{1,15}) kB$", re.MULTILINE)
 _PMAP_X = re.compile(
-    r"^([0-9a-f]{8,16}) +(\d{1,15}) +(\d{1,15}|-) +(\d{1,15}|-) ([-rwxsSR]{5}) +(.*?) *$"
+    r"^([0-9a-f]{8,16}) +(\d{1,15}) +(\d{1,15}|-) +(\d{1,15}|-) ([-rwxsSR]{5}) +(.*)$"
 )
 
 
@@ -99,6 +99,7 @@ def _pmap_area(start: str, perms: str, offset: str, path: str, sizes: Map[str, s
     known = {key: int(value) << 10 for key, value in sizes.items() if value.isdigit()}
     for other in ("Address", "Offset", "Device", "Inode", "THPeligible"):
         known.pop(other, None)
+    path = path.strip()
     path = "" if path in {"[ anon ]", "-"} else path.replace("[ stack ]", "[stack]")
     begin = int(start, 16)
     mapping = Mapping(begin, begin + known.get("Size", 0), perms, int(offset, 16), path)

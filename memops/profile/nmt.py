@@ -18,11 +18,13 @@ _UNITS = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _N = r"(\d{1,15})([KMG]?)B?"
 _PAIR = rf"reserved={_N}(?: ([-+]\d+)[KMG]?B?)?, committed={_N}(?: ([-+]\d+)[KMG]?B?)?"
 _TOTAL = re.compile(rf"^Total: {_PAIR}", re.MULTILINE)
-_CATEGORY = re.compile(rf"^- +([A-Z][^(\n]*?) \({_PAIR}\)$", re.MULTILINE)
-_MALLOC = re.compile(rf"^ *\(?(?:malloc|arena|tracking overhead)[=:] *{_N}", re.MULTILINE)
+_CATEGORY = re.compile(rf"^- {{1,40}}([A-Z][^(\n]{{0,60}}?) \({_PAIR}\)$", re.MULTILINE)
+_MALLOC = re.compile(
+    rf"^ {{0,40}}\(?(?:malloc|arena|tracking overhead)[=:] {{0,9}}{_N}", re.MULTILINE
+)
 _REGION = re.compile(
-    r"^(\t?) *\[0x([0-9a-f]{1,16}) - 0x([0-9a-f]{1,16})\] (reserved and committed|reserved|committed) "
-    r"\S+(?: for (.+?))?(?: from)?$",
+    r"^(\t?) {0,40}\[0x([0-9a-f]{1,16}) - 0x([0-9a-f]{1,16})\] (reserved and committed|reserved|committed) "
+    r"\S{1,40}(?: for ([^\n]{1,60}?))?(?: from)?$",
     re.MULTILINE,
 )
 _HEAP = re.compile(rf"^C-Heap outstanding allocations: {_N}, retained: {_N}", re.MULTILINE)
@@ -87,7 +89,7 @@ def parse_nmt(text: bytes, name: str) -> NativeMemory:
     ends = [each.start() for each in found[1:]] + [len(summary)]
     categories = {
         each[1]: _category(each.groups()[1:], summary[each.end() : end])
-        for each, end in zip(found, ends, strict=True)
+        for each, end in zip(found, ends, strict=False)
     }
     head = summary[total.end() : found[0].start() if found else len(summary)]
     return NativeMemory(_category(total.groups(), head), categories, _regions(report))

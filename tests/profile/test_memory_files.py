@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -173,3 +174,16 @@ def test_no_bytes_crash_them(
     page = captured(name)[start : start + size]
     with suppress(UsageError):
         parse(page[:at] + noise + page[at + 10 :], "noise")
+
+
+@pytest.mark.parametrize("parse", PARSERS)
+@pytest.mark.parametrize(
+    "tail", [b" ", b"x", b"0", b"[", b"\n", b"- A ", b"\t [0x1 - 0x2] reserved 1KB for "]
+)
+def test_a_long_tail_takes_no_time(parse: Parser, tail: bytes) -> None:
+    """A pattern that tries each end of each start would take minutes."""
+    for name in ("pmap-x", "nmt-summary", "smaps"):
+        start = time.process_time()
+        with suppress(UsageError):
+            parse(captured(name) + tail * (300_000 // len(tail)), "long")
+        assert time.process_time() - start < 3
