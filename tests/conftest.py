@@ -13,11 +13,23 @@ import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.lab.api import Lab, LabHost
+
+
+# A busy machine is slow, not wrong. Where a run decides, it decides the same way twice; a bug that
+# hypothesis finds elsewhere becomes a test of its own.
+settings.register_profile(
+    "memops",
+    deadline=None,
+    derandomize=os.environ.get("CI") == "true",
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("memops")
 
 
 class StartHost(Protocol):
