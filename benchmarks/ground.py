@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from tests.lab.host import LabHost
 
+OPENSSL = "/usr/bin/openssl"
 # What a fast OpenSSH client uses; the lab's ssh_config already asks for curve25519.
 CIPHER = ("-c", "aes128-gcm@openssh.com")
 
@@ -111,7 +113,7 @@ def _known(place: Place) -> str:
 def ground(count: int) -> Iterator[Ground]:
     """*count* fresh systemd hosts, gone when it ends; LookupError where the lab is not full."""
     lab = Lab.attach()
-    hosts = [lab.start(jdk=False, wait=False) for _ in range(count)]
+    hosts = [lab.start(jdk=False, files=_usual(), wait=False) for _ in range(count)]
     try:
         for host in hosts:
             host.wait_ready(120)
@@ -120,6 +122,12 @@ def ground(count: int) -> Iterator[Ground]:
     finally:
         for host in hosts:
             lab.stop(host)
+
+
+def _usual() -> dict[str, tuple[int, bytes]]:
+    """What nearly every server has and the lab's minimal ones lack: openssl, of this machine."""
+    program = shutil.which("openssl")
+    return {OPENSSL: (0o755, Path(program).read_bytes())} if program else {}
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.ground import OPENSSL
 from benchmarks.measure import Contender, Figures, Target, interleave, pipe, run_together
 from memops.model.host import Become, ConnectOptions, Host
 from memops.transport.open import connect
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 REFERENCE = "ssh sudo tar | tar"
 OURS = "memops fetch"
+PLAIN = "memops fetch, no openssl there"
 # Lines like those of heap files, other in every file, quickly made by any awk.
 MAKE = """
 umask 077; mkdir -p "$1"; cd "$1"
@@ -55,9 +57,13 @@ def _pull(ground: Ground, name: str, count: int, size: int, rounds: int) -> Figu
     host = replace(ground.host(place, "deploy"), become=Become())
     sources = [f"{there}/{i}.heap" for i in range(1, count + 1)]
 
-    def empty() -> None:
+    def empty(mode: str = "755") -> None:
+        ground.hosts[0].sh(f"chmod {mode} {OPENSSL}")
         shutil.rmtree(here, ignore_errors=True)
         here.mkdir()
+
+    def ours() -> None:
+        fetch(host, ground.options(), sources, here)
 
     def reference() -> None:
         packed = ground.ssh(place, "deploy", f"sudo tar cf - -C {there} .")
@@ -66,13 +72,15 @@ def _pull(ground: Ground, name: str, count: int, size: int, rounds: int) -> Figu
     costs = interleave(
         [
             Contender(REFERENCE, reference, empty),
-            Contender(OURS, lambda: fetch(host, ground.options(), sources, here), empty),
+            Contender(OURS, ours, empty),
+            Contender(PLAIN, ours, lambda: empty("644")),
         ],
         rounds,
     )
     shutil.rmtree(here)
     title = f"Pull {count} x {size / 1e6:g} MB of root's, as deploy through sudo, fresh connection"
-    return Figures(title, costs, [Target(OURS, 1.3, REFERENCE)])
+    targets = [Target(each, 1.3, REFERENCE) for each in (OURS, PLAIN)]
+    return Figures(title, costs, targets)
 
 
 def fetch(host: Host, options: ConnectOptions, sources: Sequence[str], here: Path) -> None:

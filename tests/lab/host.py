@@ -52,9 +52,9 @@ class LabHost:
         """Every process of the host, as this process sees them."""
         found: set[int] = set()
         for group in self.cgroups:
-            for path in group.rglob("cgroup.procs"):
+            for place, _, _ in os.walk(group):  # sessions come and go meanwhile, which rglob minds
                 with contextlib.suppress(OSError):
-                    found.update(map(int, path.read_text().split()))
+                    found.update(map(int, Path(place, "cgroup.procs").read_text().split()))
         return sorted(found)
 
     def exec(
