@@ -37,6 +37,14 @@ for what; do
         ;;
     tests)
         need gcc gcc
+        need g++ g++
+        need make make
+        need busybox busybox-static
+        need zstd zstd
+        need nc netcat-openbsd
+        need sshd openssh-server
+        [ -e /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 ] || [ -e /usr/lib/aarch64-linux-gnu/libjemalloc.so.2 ] ||
+            missing="$missing libjemalloc2"
         need readelf binutils
         need perl perl
         need bzip2 bzip2
@@ -53,6 +61,7 @@ for what; do
 done
 [ -n "$missing" ] || exit 0
 
+# shellcheck disable=SC2086  # a list of names, split on purpose
 missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ')
 if [ "$as_root" = no ] || lacks apt-get; then
     echo "setup: this machine lacks: $missing" >&2
