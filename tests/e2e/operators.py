@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tests.lab.api import Lab, LabHost
 
@@ -70,12 +71,17 @@ class Operator:
         assert done.rc == 0, f"{argv}: {done.rc}\n{done.said}"
         return done
 
-    def start(self, *argv: str) -> subprocess.Popen[str]:
-        """Begin ``memops ARGV``; its standard output can be read as it comes."""
-        return subprocess.Popen(
+    @contextmanager
+    def started(self, *argv: str) -> Iterator[subprocess.Popen[str]]:
+        """``memops ARGV`` while it runs, its output to be read as it comes; killed in the end."""
+        with subprocess.Popen(
             [str(MEMOPS), *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, env=dict(self.env), cwd=self.home,
-        )  # fmt: skip
+        ) as running:  # fmt: skip
+            try:
+                yield running
+            finally:
+                running.kill()
 
     @property
     def store(self) -> Path:
