@@ -34,7 +34,7 @@ unset LD_PRELOAD MALLOC_CONF
 true=/bin/true
 [ -x $true ] || true=/usr/bin/true
 describe() {
-    echo "path $1"
+    echo "path $(readlink -f -- "$1")" # as /proc/PID/maps will have it
     MALLOC_CONF=stats_print:true,stats_print_opts:mdablx LD_PRELOAD=$1 $true 2>&1 </dev/null
 }
 [ -n "$1" ] || set -- /usr/lib/*/libjemalloc.so.2 /usr/lib64/libjemalloc.so.2 \

@@ -44,7 +44,7 @@ def jemalloc(
     *sha256* is the pin of the release's tarball, needed where memops does not know the version.
     *version* ``distro`` links the distribution's own library instead. Raises `UsageError` for a
     version without a pin, `HostError` for a host that cannot have the library. Registers its
-    ``path``.
+    ``path``: the file itself, as ``/proc/PID/maps`` has it.
     """
     pin = "" if version == "distro" else _pin(version, sha256)
     path, manifest = (where(version, VARIANT, prefix) for where in _PATHS)
@@ -55,15 +55,16 @@ def jemalloc(
     )  # fmt: skip
     host = probe(platform(path))
     if version == "distro":
-        wanted: tuple[tuple[str, File | Link], ...] = ((path, _distro(probe)),)
-        installed = _linked(probe, path)
+        link = _distro(probe)
+        wanted: tuple[tuple[str, File | Link], ...] = ((path, link),)
+        installed, used = _linked(probe, path), link.target
     else:
         _refuse(host)
         wanted = _files(host, version, pin, prefix)
-        installed = _installed(probe, host, wanted, pin)
+        installed, used = _installed(probe, host, wanted, pin), path
     if installed:
         _refuse_options(probe, path, malloc_conf)
-        return {"path": path}
+        return {"path": used}
     _refuse_room(host)
     yield from ensure_parents(probe, path, Dir(0o755, *_owner(host)))
     put = False
@@ -73,7 +74,7 @@ def jemalloc(
             yield _readable(step, what)
     if put:
         yield verified(path, malloc_conf)
-    return {"path": path}
+    return {"path": used}
 
 
 def _pin(version: str, sha256: str) -> str:
