@@ -90,7 +90,7 @@ memops_rename() {
 # Standard input to the file $1, synced; $2 is its sha256 where known.
 memops_write() {
     memops_said=$(dd bs=65536 of="$1" conv=notrunc,fsync 2>&1) || {
-        memops_refuse "$memops_said"
+        memops_refuse "$(printf '%s\n' "$memops_said" | sed -e '/ records /d' -e '/ copied/d' -e q)"
         return 1
     }
     [ -n "$2" ] || return 0

@@ -51,7 +51,10 @@ kept=$2/originals/$3
 [ -f "$kept" ] && sha256 "$kept" "$3" && exit 0
 temp=$(mktemp "$kept.XXXXXX") || exit 1
 trap 'rm -f "$temp"' EXIT
-said=$(dd if="$1" of="$temp" bs=65536 conv=notrunc,fsync 2>&1) || { echo "$said" >&2; exit 1; }
+said=$(dd if="$1" of="$temp" bs=65536 conv=notrunc,fsync 2>&1) || {
+    printf '%s\\n' "$said" | sed -e '/ records /d' -e '/ copied/d' -e q >&2
+    exit 1
+}
 sha256 "$temp" "$3" || { echo "$1: changed since it was looked at" >&2; exit 1; }
 mv -f "$temp" "$kept"
 """
