@@ -192,7 +192,11 @@ def find_playbook(name: str) -> Path:
     from memops import data
 
     path = Path(name)
-    return path if path.is_file() else data.find("playbooks", path.name)
+    if path.is_file():
+        return path
+    if path.parent != Path():  # a path that is mistyped must not run another file of that name
+        raise UsageError(name, "no such playbook", "check the path")
+    return data.find("playbooks", path.name)
 
 
 def _fleet(
