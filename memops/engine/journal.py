@@ -21,6 +21,7 @@ import socket
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from memops.engine.disarm import DISARM
 from memops.engine.undo import saved
 from memops.engine.undo_script import render
 from memops.errors import MemopsError
@@ -74,7 +75,9 @@ LOCKED = 75  # EX_TEMPFAIL of sysexits.h
 _LOCK_SECONDS = 3600
 
 # Arguments: the root, and a run whose journal goes; then whatever of ours is empty.
-REMOVE = r"""
+REMOVE = (
+    DISARM
+    + r"""
 rm -rf -- "$1/runs/$2" || exit
 rmdir -- "$1/runs" "$1/dumps" 2>/dev/null
 [ -d "$1/runs" ] || [ -d "$1/dumps" ] && exit 0
@@ -89,6 +92,7 @@ while [ -n "$made" ]; do
 done
 exit 0
 """
+)
 
 _RUN = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 
@@ -177,15 +181,17 @@ class Journal:
     def begin(self, steps: tuple[Step, ...], apps: Sequence[App]) -> list[Action]:
         """The actions to do before *steps*: make the directory, write the steps, save originals."""
         actions = [] if self.tasks else self._make()
-        for app in apps:
-            if app not in self.apps:
-                self.apps.append(app)
         self.tasks.append(steps)
         number = f"{len(self.tasks):04d}"
         originals = dict.fromkeys(need for step in steps if (need := saved(step)))
         actions += [self.session.save(path, sha256) for path, sha256 in originals]
+        known = len(self.apps)
+        for app in apps:
+            if app not in self.apps:
+                self.apps.append(app)
+        if len(self.apps) > known:
+            actions.append(self._file("apps.json", stored.dump(tuple(self.apps))))
         actions += [
-            self._file("apps.json", stored.dump(tuple(self.apps))),
             self._file(f"{number}.json", stored.dump(steps)),
             self._file("undo.sh", self._undo_script(), 0o700),
         ]
