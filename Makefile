@@ -8,7 +8,7 @@ SHELL_FILES = $(shell git ls-files '*.sh') tests/apps/shop/appctl
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lab bench soak clean lock setup-lab setup-tests
+.PHONY: help demo test check lab bench soak clean lock setup-lab setup-tests setup-bench
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -30,7 +30,7 @@ check: $(READY) ## Format, lint, types, layers, shell scripts
 lab: $(READY) setup-lab ## A shell with the lab's hosts up; they are gone when it ends
 	@$(LAB) shell
 
-bench: $(READY) setup-tests ## Measure memops against OpenSSH and tar on the lab's hosts
+bench: $(READY) setup-bench ## Measure memops against OpenSSH and tar on the lab's hosts
 	@$(LAB) run --hosts "" -- $(BIN)/python -m benchmarks $(ARGS)
 
 soak: $(READY) setup-tests ## Run the tests that take long
@@ -49,6 +49,9 @@ setup-lab:
 
 setup-tests:
 	@sh tests/lab/setup.sh lab tests jdk
+
+setup-bench:
+	@sh tests/lab/setup.sh lab bench
 
 $(READY): requirements.lock pyproject.toml
 	@sh tests/lab/setup.sh python

@@ -2,6 +2,7 @@
 # setup.sh WHAT...: install the system packages that WHAT needs and this machine lacks, through apt-get.
 #   python  a virtual environment        lab    the real SSH hosts of the tests and the demo
 #   tests   what tests run on this side  jdk    the JDK that the lab's hosts borrow
+#   bench   what memops is measured beside
 # Where it may not install anything, it prints the one command to type and fails.
 set -eu
 missing=
@@ -51,6 +52,11 @@ for what; do
         need git git
         if [ "$as_root" != no ]; then need sudo sudo; fi
         [ -e /usr/include/stdio.h ] || missing="$missing libc6-dev"
+        ;;
+    bench)
+        need g++ g++
+        need jeprof libjemalloc-dev
+        need openssl openssl
         ;;
     jdk) need javac default-jdk-headless ;;
     *)
