@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import analysis, ping, pull, ten_steps
-from benchmarks.ground import ground
+from benchmarks.ground import NoHosts, ground
 from benchmarks.measure import table
 
 if TYPE_CHECKING:
@@ -35,10 +35,13 @@ def main() -> int:
     if unknown := set(wanted) - set(ALL):
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
     found = []
-    for figures in _measured(wanted, chosen):
-        found.append(figures.as_json())
-        if not chosen.json:
-            print("\n".join(table(figures)), flush=True)
+    try:
+        for figures in _measured(wanted, chosen):
+            found.append(figures.as_json())
+            if not chosen.json:
+                print("\n".join(table(figures)), flush=True)
+    except NoHosts as error:
+        parser.error(str(error))
     if chosen.json:
         print(json.dumps(found, indent=2))
     return 0

@@ -25,6 +25,10 @@ OPENSSL = "/usr/bin/openssl"
 CIPHER = ("-c", "aes128-gcm@openssh.com")
 
 
+class NoHosts(Exception):
+    """The lab has plain sshd processes only."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A door to a host: its name, where its sshd listens, and its public key."""
@@ -111,8 +115,10 @@ def _known(place: Place) -> str:
 
 @contextmanager
 def ground(count: int) -> Iterator[Ground]:
-    """*count* fresh systemd hosts, gone when it ends; LookupError where the lab is not full."""
+    """*count* fresh systemd hosts, gone when it ends; `NoHosts` where the lab is not full."""
     lab = Lab.attach()
+    if lab.world is None:
+        raise NoHosts(f"no hosts of their own here ({lab.obstacle}); --only analyze needs none")
     hosts = [lab.start(jdk=False, files=_usual(), wait=False) for _ in range(count)]
     try:
         for host in hosts:
