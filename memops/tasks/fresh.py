@@ -40,13 +40,20 @@ def fresh(probe: Probe, *, app: App, revive: bool = False) -> Iterator[Step]:
 
 
 def app(probe: Probe, *, app: App) -> Iterator[Step]:
-    """Know that *app* is found and runs; changes nothing, and is an error where it does not.
+    """Know that *app* is found, runs and is well; changes nothing, and is an error where not.
 
-    First in a playbook, it keeps a mistyped name from costing more than a look.
+    First in a playbook, it keeps a mistyped name, or a health check that never passes, from
+    costing more than a look. A log is not asked: its line appears after a restart.
     """
     restart(app)
+    checks = [well(check) for check in app.health if check.kind != "log"]
+    probe.prefetch(processes(app), *checks)
     if probe(processes(app)).main is None:
         raise StepFailed(app.name, "does not run, or is not found", _how_to_start(app))
+    unwell = [reason for check in checks if (reason := probe(check))]
+    if unwell:
+        remedy = "put it right first, or its health in memops_apps"
+        raise StepFailed(app.name, f"is not well as it is: {unwell[0]}", remedy)
     yield from ()
 
 

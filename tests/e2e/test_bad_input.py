@@ -249,6 +249,13 @@ CASES: dict[str, Case] = {
         "memops: analyze: nothing was collected yet; memops collect it, or name heap files",
         ("analyze",),
     ),
+    "app that was not well before": Case(
+        2,
+        "shop: is not well as it is: http://127.0.0.1:8081/health does not answer well (...); put it right first, or its health in memops_apps",
+        host=apps(
+            **shop.description("unit") | {"health": [{"http": "http://127.0.0.1:8081/health"}]}
+        ),
+    ),
     "app that does not run": Case(
         2,
         "shop: does not run...; start it: systemctl start shop.service",
@@ -328,7 +335,10 @@ def test_what_is_bad_is_refused_in_one_line(
     def placed(text: str) -> str:
         return text.replace("{home}", str(home))
 
-    extra = {name: placed(value) for name, value in case.host.items()}
+    extra = {
+        name: placed(value) if isinstance(value, str) else value
+        for name, value in case.host.items()
+    }
     me = operator(lab, tmp_path, {host: apps(**shop.description("unit")) | extra})
     host.sh(case.arrange)
     try:
