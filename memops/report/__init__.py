@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from memops.report.folded import folded
+from memops.report.jeprof import jeprof
 from memops.report.json import as_json
 from memops.report.terminal import terminal
 from memops.report.text import text
@@ -20,4 +21,5 @@ FORMATS: dict[str, Callable[[Study, View], str]] = {
     "terminal": terminal,
     "json": as_json,
     "folded": folded,
+    "jeprof": jeprof,
 }

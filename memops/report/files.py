@@ -1,0 +1,21 @@
+"""Reports that go into files for other programs, by the name of the format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memops.report.csv import as_csv
+from memops.report.pprof import pprof
+from memops.report.speedscope import speedscope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from memops.profile.study import Study
+    from memops.report.view import View
+
+FILES: dict[str, Callable[[Study, View], bytes]] = {
+    "pprof": pprof,
+    "speedscope": speedscope,
+    "csv": as_csv,
+}

@@ -1,0 +1,182 @@
+"""A study as pprof's ``profile.proto``, for ``go tool pprof``, Pyroscope, Parca and speedscope.
+
+The field numbers are those of github.com/google/pprof, ``proto/profile.proto``. Unlike the other
+formats this one keeps addresses, so that others can look them up again, and threads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import memops
+from memops.profile.demangle import demangle
+from memops.profile.maps import DELETED
+from memops.report.protobuf import block, number, packed, text, varint
+from memops.report.samples import samples
+from memops.report.text import title
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from collections.abc import Mapping as Map
+    from pathlib import Path
+
+    from memops.profile.frame import Frame
+    from memops.profile.study import Study
+    from memops.report.samples import Mapped, Sample, Samples
+    from memops.report.view import View
+
+VALUES = (("inuse_objects", "count"), ("inuse_space", "bytes"))
+_NANO = 10**9
+_Key = TypeVar("_Key")
+
+
+def pprof(study: Study, _view: View) -> bytes:
+    """*study* as a gzipped profile, the same bytes each time.
+
+    What shrank has negative values, as with ``pprof -diff_base``. A function without a name is
+    called by its library and offset, and its mapping says that it lacks functions, so that pprof
+    looks for them itself. Code of a JIT has no mapping.
+    """
+    import gzip  # noqa: PLC0415 - the other formats need it not
+
+    return gzip.compress(encode(study, samples(study)), mtime=0)
+
+
+def encode(study: Study, found: Samples) -> bytes:
+    """The samples *found* behind *study* as a profile message, not yet compressed."""
+    strings = _Strings({"": 0})
+    frames = dict.fromkeys(frame for sample in found.counts for frame in sample.frames)
+    functions = {frame: _function(frame, found) for frame in frames}
+    body = [
+        *(block(1, _value_type(strings, kind)) for kind in VALUES),
+        *_samples(study, found, frames, strings),
+        *_mappings(found, functions, strings),
+        *_locations(found, functions),
+        *_functions(functions.values(), strings),
+        *_about(study, strings),
+    ]
+    return b"".join([*body, *(text(6, each) for each in strings)])
+
+
+class _Strings(dict[str, int]):
+    """The string table: each text has the number of its place, and the empty one is the first."""
+
+    def __missing__(self, key: str) -> int:
+        self[key] = len(self)
+        return self[key]
+
+
+class _Function(NamedTuple):
+    """A function: its name for people, the symbol in the file, and whether that was found."""
+
+    name: str
+    symbol: str
+    is_named: bool
+
+
+def _ids(keys: Iterable[_Key]) -> dict[_Key, int]:
+    """A number from 1 on for each of *keys*, in their order."""
+    return {key: at for at, key in enumerate(dict.fromkeys(keys), 1)}
+
+
+def _value_type(strings: _Strings, kind: tuple[str, str]) -> bytes:
+    return number(1, strings[kind[0]]) + number(2, strings[kind[1]])
+
+
+def _samples(
+    study: Study, found: Samples, frames: Iterable[Frame], strings: _Strings
+) -> Iterator[bytes]:
+    encoded = {frame: varint(at) for frame, at in _ids(frames).items()}
+    for sample, count in found.counts.items():
+        stack = block(1, b"".join([encoded[frame] for frame in sample.frames]))
+        values = packed(2, (count.objects, count.bytes))
+        yield block(2, stack + values + b"".join(_labels(study, sample, strings)))
+
+
+def _labels(study: Study, sample: Sample, strings: _Strings) -> Iterator[bytes]:
+    labels = {"thread": sample.thread, "host": study.inputs.host, "app": study.inputs.app}
+    for key, value in labels.items():
+        if value:
+            yield block(3, number(1, strings[key]) + number(2, strings[value]))
+
+
+def _function(frame: Frame, found: Samples) -> _Function:
+    name = found.names(frame)
+    if name.symbol:
+        return _Function(demangle(name.symbol), name.symbol, is_named=True)
+    return _Function(name.label, name.label, is_named=False)
+
+
+def _used(found: Samples, frames: Iterable[Frame]) -> dict[Mapped, int]:
+    """The mappings by number: the program's is the first, as the format asks."""
+    places = [found.program, *(found.places[frame].mapped for frame in frames)]
+    return _ids(each for each in places if each)
+
+
+def _mappings(
+    found: Samples, functions: Map[Frame, _Function], strings: _Strings
+) -> Iterator[bytes]:
+    nameless = {found.places[frame].mapped for frame, each in functions.items()
+                if not each.is_named}  # fmt: skip
+    for each, at in _used(found, functions).items():
+        mapping = each.mapping
+        yield block(3, b"".join([
+            number(1, at),
+            number(2, mapping.start),
+            number(3, mapping.end),
+            number(4, mapping.offset),
+            number(5, strings[mapping.path.removesuffix(DELETED)]),
+            number(6, strings[each.build_id]),
+            number(7, each not in nameless),
+        ]))  # fmt: skip
+
+
+def _locations(found: Samples, functions: Map[Frame, _Function]) -> Iterator[bytes]:
+    mappings, numbers = _used(found, functions), _ids(functions.values())
+    for at, (frame, function) in enumerate(functions.items(), 1):
+        place = found.places[frame]
+        mapping = number(2, mappings[place.mapped]) if place.mapped else b""
+        line = block(4, number(1, numbers[function]))
+        yield block(4, number(1, at) + mapping + number(3, place.address) + line)
+
+
+def _functions(functions: Iterable[_Function], strings: _Strings) -> Iterator[bytes]:
+    for function, at in _ids(functions).items():
+        name = number(2, strings[function.name]) + number(3, strings[function.symbol])
+        yield block(5, number(1, at) + name)
+
+
+def _about(study: Study, strings: _Strings) -> Iterator[bytes]:
+    """When and how the profile was made, and which value to show first."""
+    if (time := _time(study)) is not None:
+        yield number(9, round(time * _NANO))
+    if study.analysis.is_growth and study.series:
+        yield number(10, round((study.series.times[-1] - study.series.times[0]) * _NANO))
+    yield block(11, _value_type(strings, ("space", "bytes")))
+    yield number(12, study.interval)
+    yield packed(13, [strings[line] for line in comments(study)])
+    yield number(14, strings[VALUES[-1][0]])
+
+
+def _time(study: Study) -> float | None:
+    """When the last dump was written, in seconds since the epoch, if its files can be trusted to tell."""
+    return study.inputs.times.get(study.last, study.series.times[-1] if study.series else None)
+
+
+def comments(study: Study) -> list[str]:
+    """Where the numbers come from, in lines for people: the tool, the process, the dumps."""
+    growth = study.analysis.growth
+    return [
+        f"memops {memops.__version__}",
+        title(study),
+        f"sampling error of the total: {growth.error:.0f} bytes (one sigma)",
+        *(_provenance("compared with", path) for path in [study.first] if path),
+        _provenance("dump", study.last),
+        *(f"note: {each}" for each in study.notes),
+    ]
+
+
+def _provenance(what: str, path: Path) -> str:
+    import hashlib  # noqa: PLC0415 - the other formats need it not
+
+    return f"{what} {path} sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"

@@ -1,0 +1,164 @@
+"""The samples behind a study, by address and thread: what its analysis adds up to functions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
+
+from memops.profile.allocator import allocator_module, allocator_test
+from memops.profile.frame import locate
+from memops.profile.heap import Count, add, unsample
+from memops.profile.perfmap import parse_perf_map
+from memops.profile.runs import read_heap
+from memops.profile.symbols import ElfSymbols, JitSymbols, Names, files_here
+from memops.profile.unpack import read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Mapping as Map
+
+    from memops.profile.estimate import Frames
+    from memops.profile.frame import Frame
+    from memops.profile.heap import HeapProfile, Sampled
+    from memops.profile.maps import Mapping
+    from memops.profile.study import Study
+    from memops.profile.symbols import Name
+
+
+class Mapped(NamedTuple):
+    """A file as it was mapped, and its build-id in hexadecimal, empty where it is not known."""
+
+    mapping: Mapping
+    build_id: str
+
+
+class Place(NamedTuple):
+    """Where a frame lay in memory: the *address* of its call, and the file if it lay in one."""
+
+    address: int
+    mapped: Mapped | None
+
+
+class Sample(NamedTuple):
+    """A stack (leaf first, without the allocator's frames) in one thread, ``""`` if not known."""
+
+    frames: Frames
+    thread: str
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Estimates by stack and thread, which add up to those of the study to the byte.
+
+    *places* tells of each frame where it lay: in the last dump, or, if it is not there, in the
+    first. *program* is the executable's code, if there is one.
+    """
+
+    counts: Map[Sample, Count]
+    places: Map[Frame, Place]
+    names: Callable[[Frame], Name]
+    program: Mapped | None
+
+
+def samples(study: Study) -> Samples:
+    """The samples behind *study*, from its last dump and its first, which are read again.
+
+    Raises `UsageError` for a file that is no longer as it was.
+    """
+    last = read_heap(study.last)
+    dumps = [(last, 1), *((read_heap(path), -1) for path in [study.first] if path)]
+    names = _names(study, last)
+    is_allocator = allocator_test(allocator_module(last))
+    places: dict[Frame, Place] = {}
+    sums: defaultdict[Sample, Count] = defaultdict(lambda: Count(0, 0))
+    skip = _Skip(lambda frame: is_allocator(frame, names(frame)))
+    for heap, sign in dumps:
+        frame_of = _Frames(heap, study.inputs.build_ids, places)
+        for stack, sampled in heap.stacks.items():
+            frames = skip.leading(tuple(map(frame_of.__getitem__, stack)))
+            for thread, (objects, size) in by_thread(heap, sampled):
+                key = Sample(frames, thread)
+                sums[key] = add(sums[key], Count(sign * objects, sign * size))
+    counts = {key: count for key, count in sums.items() if any(count)}
+    return Samples(counts, places, names, _program(last, study.inputs.build_ids))
+
+
+def _names(study: Study, heap: HeapProfile) -> Callable[[Frame], Name]:
+    inputs = study.inputs
+    jit = JitSymbols(tuple(parse_perf_map(read_file(path)) for path in inputs.perf_maps))
+    return Names((ElfSymbols(tuple(inputs.symbols), files_here(heap.mappings)), jit)).of
+
+
+class _Frames(dict[int, "Frame"]):
+    """The frame of each address of one dump; where it lay goes into *places*, once."""
+
+    def __init__(
+        self, heap: HeapProfile, build_ids: Map[str, str], places: dict[Frame, Place]
+    ) -> None:
+        super().__init__()
+        self._space, self._build_ids, self._places = heap.space, build_ids, places
+
+    def __missing__(self, address: int) -> Frame:
+        frame = self[address] = locate(address, self._space, self._build_ids)
+        call = max(address - 1, 0)
+        mapping = self._space.at(call)
+        in_file = mapping is not None and mapping.path == frame.path
+        mapped = Mapped(mapping, frame.build_id) if mapping and in_file else None
+        self._places.setdefault(frame, Place(call, mapped))
+        return frame
+
+
+class _Skip(dict["Frame", bool]):
+    """Which frames are the allocator's, each asked once."""
+
+    def __init__(self, is_allocator: Callable[[Frame], bool]) -> None:
+        super().__init__()
+        self._is_allocator = is_allocator
+
+    def __missing__(self, frame: Frame) -> bool:
+        self[frame] = self._is_allocator(frame)
+        return self[frame]
+
+    def leading(self, frames: Frames) -> Frames:
+        """*frames* without the allocator's at the leaf; one always stays, as in the analysis."""
+        depth, last = 0, len(frames) - 1
+        while depth < last and self[frames[depth]]:
+            depth += 1
+        return frames[depth:]
+
+
+def by_thread(heap: HeapProfile, sampled: Sampled) -> Iterator[tuple[str, Count]]:
+    """The estimate of one stack of *heap* by thread name, or ``t<number>`` where it has none.
+
+    The whole is shared out by what each thread's own samples stand for, so that the parts add up
+    to it to the byte: un-sampled each by itself, they would not where sizes are mixed.
+    """
+    whole = unsample(sampled.samples.live, heap.interval)
+    known = {each.uid: each.name for each in heap.threads}
+    parts = [(known.get(uid) or f"t{uid}", unsample(each.live, heap.interval))
+             for uid, each in sampled.threads]  # fmt: skip
+    objects = share(whole.objects, [count.objects for _, count in parts])
+    sizes = share(whole.bytes, [count.bytes for _, count in parts])
+    if not objects or not sizes:
+        yield "", whole
+        return
+    for (name, _), part, size in zip(parts, objects, sizes, strict=True):
+        yield name, Count(part, size)
+
+
+def share(whole: int, weights: Sequence[int]) -> list[int]:
+    """*whole* in parts as large as *weights*, which add up to it; none if nothing weighs."""
+    total = sum(weights)
+    if total <= 0:
+        return []
+    ends = [whole * upto // total for upto in accumulate(weights)]
+    return [end - start for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def _program(heap: HeapProfile, build_ids: Map[str, str]) -> Mapped | None:
+    """The executable's mapping with its code."""
+    own = [each for each in heap.mappings if each.is_file and each.path == heap.executable]
+    code = next((each for each in own if "x" in each.perms), None)
+    return Mapped(code, build_ids.get(code.path, "")) if code else None
