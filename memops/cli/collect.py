@@ -29,5 +29,5 @@ def command(jvm: bool, **given: Any) -> int:  # fmt: skip # noqa: FBT001 - click
     from memops.cli.wiring import AppChoice
 
     choice, targets, outputs = (take(each, given) for each in (AppChoice, Targets, Outputs))
-    options = {"check": False, "diff": False, "on_failure": "keep"}
+    options = {"check": False, "diff": False, "on_failure": "keep", "extend": True}
     return run("collect.yml", choice, targets, outputs, options, variables={"jvm": jvm})

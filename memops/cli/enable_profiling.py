@@ -44,6 +44,12 @@ from memops.cli.options import (
     show_default=True,
     help="Where it is built, once for all like hosts.",
 )
+@click.option(
+    "--for",
+    "expire_after",
+    metavar="TIME",
+    help="Let each host undo it by itself after 30m, 2h, ...; collecting moves the time.",
+)
 @run_options
 @output_options
 def command(**given: Any) -> int:  # fmt: skip
@@ -56,9 +62,12 @@ def command(**given: Any) -> int:  # fmt: skip
     from memops.cli.play import run
     from memops.cli.wiring import AppChoice
     from memops.recipes.kitchen import kitchen
+    from memops.units import parse_duration
 
     choice, targets, outputs = (take(each, given) for each in (AppChoice, Targets, Outputs))
     where = kitchen(given.pop("jemalloc_source") or "", given.pop("build"))
+    if given["expire_after"] is not None:
+        given["expire_after"] = round(parse_duration(given["expire_after"], "--for"))
     variables = {
         "memops_sample": given.pop("sample"),
         "memops_interval": given.pop("interval"),

@@ -23,6 +23,7 @@ COMMANDS = {
     "collect": ("memops.cli.collect", "Bring heap profiles and memory maps home."),
     "analyze": ("memops.cli.analyze", "Name the functions whose memory grows."),
     "rollback": ("memops.cli.rollback", "Undo what memops changed, byte for byte."),
+    "extend": ("memops.cli.extend", "Move the time at which hosts undo by themselves."),
     "play": ("memops.cli.play", "Run a playbook."),
     "schedule": ("memops.cli.schedule", "Collect regularly, by a timer on this machine."),
     "inventory": ("memops.cli.inventory:inventory", "Show hosts, groups and variables."),

@@ -64,6 +64,8 @@ def run(
         tags=options.get("tags", ()),
         skip_tags=options.get("skip_tags", ()),
         on_failure=options["on_failure"],
+        expire_after=options.get("expire_after"),
+        extend=options.get("extend", False),
     )
     given = world(targets)
     if need_apps:

@@ -57,13 +57,15 @@ def _table(found: list[HostStatus], errors: dict[str, MemopsError], outputs: Out
     from rich.text import Text
 
     from memops.cli.terminal import printable
-    from memops.units import format_size
+    from memops.units import format_duration, format_size
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("host", "app", "profiling", "pid", "RSS", "profiles", "health", "runs to undo"):
         table.add_column(name, justify="right" if name in ("pid", "RSS") else "left")
     for each in found:
         runs = ", ".join(header.run for header in each.runs) or "none"
+        if each.undo_in is not None:
+            runs += f" (by itself in {format_duration(each.undo_in)})"
         for index, app in enumerate(each.apps):
             dumps = f"{app.dumps} ({format_size(app.dump_bytes)})" if app.dumps else "none"
             cells = (

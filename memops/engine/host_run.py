@@ -11,6 +11,7 @@ from memops import yaml
 from memops.engine import identity
 from memops.engine import journal as journals
 from memops.engine.apply import Applier
+from memops.engine.expiry import arm
 from memops.engine.probe import Reader, Remembering
 from memops.engine.rollback import roll_back
 from memops.engine.settle import Before, before, prove
@@ -21,6 +22,7 @@ from memops.model.event import HostEnded, Note, TaskEnded
 from memops.playbook.arguments import decode
 from memops.playbook.select import selected
 from memops.playbook.template import condition, from_host, render_value
+from memops.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +62,20 @@ class HostRun:
                 continue
             self._guarded(play, use)
         if not self.failed:
+            self._expire()
             self.release()
+
+    def _expire(self) -> None:
+        """Let the host undo its runs by itself after a while, if the operator wants that."""
+        seconds = self.options.expire_after
+        wanted = seconds is not None or self.options.extend
+        if not wanted or self.options.check or self.stop.is_set():
+            return
+        for applier in self.appliers.values():
+            if runs := arm(applier.session, applier.journal.place, seconds):
+                when = format_duration(seconds) if seconds is not None else "its own time, anew"
+                text = f"undoes {', '.join(runs)} by itself in {when}"
+                self.fleet.sink(Note(self.host.name, text, "warning"))
 
     def recap(self) -> HostEnded:
         """The line that says how the host fared."""

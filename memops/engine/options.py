@@ -20,7 +20,11 @@ OnFailure = Literal["host", "wave", "run", "keep"]
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a run is made: *forks* hosts at once; what is rolled back when one fails."""
+    """How a run is made: *forks* hosts at once; what is rolled back when one fails.
+
+    After *expire_after* seconds a host undoes its runs by itself; None is never. With *extend*, the
+    runs of a host that have such a time get it again.
+    """
 
     run: str
     playbook: str = ""
@@ -29,6 +33,8 @@ class RunOptions:
     tags: tuple[str, ...] = ()
     skip_tags: tuple[str, ...] = ()
     on_failure: OnFailure = "host"
+    expire_after: int | None = None
+    extend: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from memops.engine.expiry import due
 from memops.engine.probe import Reader, Remembering
 from memops.engine.rollback import open_runs
 from memops.facts import launch
@@ -42,11 +43,15 @@ class AppStatus:
 
 @dataclass(frozen=True, slots=True)
 class HostStatus:
-    """One host: its runs that were not undone, oldest first, and its apps."""
+    """One host: its runs that were not undone, oldest first, and its apps.
+
+    *undo_in* is how many seconds are left until the host undoes them by itself, if it will.
+    """
 
     host: str
     runs: tuple[Header, ...]
     apps: tuple[AppStatus, ...]
+    undo_in: float | None = None
 
 
 def status(session: Session, apps: Sequence[App]) -> HostStatus:
@@ -54,7 +59,9 @@ def status(session: Session, apps: Sequence[App]) -> HostStatus:
     remembering = Remembering(session)
     place, records = open_runs(remembering)
     runs = tuple(record.header for record in records)
-    return HostStatus(session.host, runs, tuple(_app(remembering, app, place.root) for app in apps))
+    left = Reader(remembering)(due(place)) if runs else None
+    found = tuple(_app(remembering, app, place.root) for app in apps)
+    return HostStatus(session.host, runs, found, left)
 
 
 def _app(session: Session, app: App, root: str) -> AppStatus:
