@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from memops.report.csv import as_csv
 from memops.report.pprof import pprof
 from memops.report.speedscope import speedscope
+from memops.report.svg import svg
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,5 +18,6 @@ if TYPE_CHECKING:
 FILES: dict[str, Callable[[Study, View], bytes]] = {
     "pprof": pprof,
     "speedscope": speedscope,
+    "svg": svg,
     "csv": as_csv,
 }
