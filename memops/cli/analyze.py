@@ -9,11 +9,12 @@ import click
 from memops.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from memops.profile.study import Inputs
+    from memops.profile.study import Inputs, Study
     from memops.profile.window import Window
+    from memops.report.view import View
     from memops.store import Artifact, Store
 
 
@@ -35,6 +36,12 @@ def _paths(_context: click.Context, _parameter: click.Parameter, value: object) 
 @click.option(
     "--folded", "style", flag_value="folded", help="root;...;leaf bytes, for flame graphs."
 )
+@click.option("--jeprof", "style", flag_value="jeprof", help="The table of jeprof --text.")
+@click.option("--pprof", callback=_paths, metavar="FILE",
+              help="Write profile.proto too: go tool pprof, Pyroscope, Parca.")  # fmt: skip
+@click.option("--speedscope", callback=_paths, metavar="FILE", help="Write speedscope's JSON too.")
+@click.option("--svg", callback=_paths, metavar="FILE", help="Write a flame graph too.")
+@click.option("--csv", callback=_paths, metavar="FILE", help="Write the stacks as a table too.")
 @click.option("--base", callback=_paths, metavar="FILE", help="Growth since this dump.")
 @click.option("--pid", type=int, help="This process rather than the largest.")
 @click.option("--symbols", multiple=True, callback=_paths, metavar="DIR",
@@ -64,6 +71,7 @@ def command(
     keep_going: bool,  # noqa: FBT001 - click passes it by name
     app: str | None,
     host: str | None,
+    **files_too: Path | None,
 ) -> None:
     """Compare the last heap dump of a process with its first, or show what a single one holds.
 
@@ -94,6 +102,7 @@ def command(
         keep_going=keep_going,
         at_most=at_most,
         window=Window(since, until) if since or until else None,
+        written={name: path for name, path in files_too.items() if path},
     )
 
 
@@ -107,8 +116,9 @@ def show(
     keep_going: bool = False,
     at_most: int = 40,
     window: Window | None = None,
+    written: Mapping[str, Path] | None = None,
 ) -> None:
-    """Print a report on each of *subjects*."""
+    """Print a report on each of *subjects*; of one alone, write the files *written* by format."""
     import gc
     import sys
 
@@ -116,21 +126,34 @@ def show(
     from memops.report import FORMATS
     from memops.report.view import View
 
+    if written and len(subjects) > 1:
+        owners = ", ".join(f"{each.app} on {each.host}" for each in subjects)
+        what = f"one file cannot hold all of {owners}"
+        raise UsageError(f"--{next(iter(written))}", what, "choose one by --app and --host")
     gc.disable()  # all that is read stays to the end, and looking it through takes a third of the time
     style = "terminal" if style == "text" and sys.stdout.isatty() else style
     view = View(top, _width())
     for at, each in enumerate(subjects):
         if at and style in {"text", "terminal"}:
             click.echo()
-        click.echo(
-            FORMATS[style](
-                study(
-                    each, pid=pid, base=base, keep_going=keep_going, at_most=at_most, window=window
-                ),
-                view,
-            ),
-            nl=False,
+        found = study(
+            each, pid=pid, base=base, keep_going=keep_going, at_most=at_most, window=window
         )
+        click.echo(FORMATS[style](found, view), nl=False)
+        for name, path in (written or {}).items():
+            _write(name, path, found, view)
+
+
+def _write(name: str, path: Path, found: Study, view: View) -> None:
+    """Write *found* to *path* in the format *name*; raises `UsageError` where that cannot be done."""
+    from memops.report.files import FILES
+
+    content = FILES[name](found, view)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(str(path), reason, f"give --{name} a file that can be written") from error
 
 
 def collected(app: str | None = None, host: str | None = None) -> list[Inputs]:
