@@ -44,17 +44,19 @@ for run in *; do
         [ -f "$run/expiry" ] || continue
         read -r seconds _ <"$run/expiry"
     fi
+    due=$(($(date +%s) + seconds))
     disarm "$root" "$run"
     if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
         systemd-run --quiet --unit "memops-undo-$run" --on-active "$seconds" \
             --timer-property AccuracySec=1s --property KillMode=process sh -c "$wait" memops-expiry "$root" "$run" || exit
     else
         # shellcheck disable=SC2016  # for the other shell to expand
-        nohup sh -c 'sleep "$3"; eval "$4"' memops-expiry "$root" "$run" "$seconds" "$wait" \
+        nohup sh -c 'while [ "$(date +%s)" -lt "$3" ]; do sleep 2; done; eval "$4"' \
+            memops-expiry "$root" "$run" "$due" "$wait" \
             </dev/null >/dev/null 2>&1 &
         echo $! >"$run/expiry.pid"
     fi
-    echo "$seconds $(($(date +%s) + seconds))" >"$run/expiry"
+    echo "$seconds $due" >"$run/expiry"
     echo "$run"
 done
 """

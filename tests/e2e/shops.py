@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from tests.lab.listing import difference
+from tests.lab.listing import Entry, difference
 from tests.lab.world import sh, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.lab.api import Lab, LabHost
-    from tests.lab.listing import Entry
 
 PATHS = ("/etc", "/opt", "/srv", "/usr/local", "/var/lib/memops")
 
@@ -27,6 +26,14 @@ while [ -e /run/accounting ] && [ $(wc -l </run/account) -lt 900 ]; do
     leaked=$(wget -q -T 2 -O - 127.0.0.1:8080/leaked) && echo "$before $leaked" >>/run/account
     sleep 0.1
 done
+"""
+
+# What `LabHost.listing` tells, in a tenth of the time, on a host with GNU find: type, mode, owner,
+# size, link target and path of everything; then the sha256 of the files.
+LISTING = r"""
+find "$@" -printf '%y %m %U:%G %s %l\0%p\0' 2>/dev/null
+printf '\0'
+find "$@" -type f -exec sha256sum -z {} + 2>/dev/null
 """
 
 # Everything on the root file system with its times: not even a file that came and went is missed.
@@ -51,7 +58,21 @@ def look(host: LabHost) -> Look:
     raw = host.read(f"/proc/{pid}/environ").decode(errors="surrogateescape") if pid else ""
     environ = dict(pair.split("=", 1) for pair in raw.split("\0") if "=" in pair)
     maps = host.read(f"/proc/{pid}/maps").decode() if pid else ""
-    return Look(host.listing(PATHS), pid, environ, maps)
+    return Look(listing(host), pid, environ, maps)
+
+
+def listing(host: LabHost) -> dict[str, Entry]:
+    """Everything under `PATHS` by name: type, mode, owner, size, sha256 or link target."""
+    done = host.exec(["/bin/sh", "-s", "--", *PATHS], LISTING.encode(), check=False)
+    told, _, sums = done.stdout.decode().partition("\0\0")
+    digests = {line[66:]: line[:64] for line in sums.split("\0") if line}
+    fields = told.split("\0")
+    found = {}
+    for path, facts in zip(fields[1::2], fields[::2], strict=True):
+        kind, mode, owner, size, target = facts.split(" ", 4)
+        content = digests[path] if kind == "f" else target
+        found[path] = Entry(kind, mode, owner, 0 if kind == "d" else int(size), content)
+    return found
 
 
 def shop_pid(host: LabHost) -> int:

@@ -32,7 +32,7 @@ pytestmark = [
 DUMPS = "/var/lib/memops/dumps/shop"
 ENV_FILE = "/etc/systemd/system/shop.service.d/50-memops.env"
 # Beside a profile of this size a kill in the middle is no matter of luck.
-BIG = 256 << 20
+BIG = 128 << 20
 
 
 @pytest.fixture(scope="module")
