@@ -33,7 +33,7 @@ def run_plays(plays: Sequence[Play], fleet: Fleet, options: RunOptions) -> tuple
         stop.set()
         _finish(hosts)
         raise Interrupted(
-            "memops", "interrupted; steps under way were finished, their journals are on the hosts",
+            "", "interrupted; steps under way were finished, their journals are on the hosts",
             f"memops rollback --run {options.run}",
         ) from error  # fmt: skip
     recaps = tuple(each.recap() for each in hosts.values())

@@ -134,6 +134,7 @@ def test_a_collection_that_was_killed_goes_on_where_it_stopped(host: LabHost, me
 
 # When the controller dies: after the event of this kind, whose text has this in it.
 MOMENTS = [
+    ("Planned", "jemalloc with profiling"),
     ("TaskEnded", "jemalloc with profiling"),
     ("Planned", "launch settings"),
     ("TaskEnded", "launch settings"),
@@ -161,6 +162,18 @@ def test_a_controller_that_was_killed_leaves_what_can_be_undone(
     with me.started("enable-profiling", "--jsonl") as enabling:
         until(enabling, kind, text)
     me.well("rollback", "--discard")
+
+
+def test_an_interrupted_run_says_how_it_is_undone(host: LabHost, me: Operator) -> None:
+    with me.started("enable-profiling", "--jsonl") as enabling:
+        until(enabling, "TaskEnded", "launch settings")
+        enabling.send_signal(signal.SIGINT)
+        rest, _ = enabling.communicate(timeout=60)
+    assert enabling.returncode == 130
+    (run,) = host.sh("ls /var/lib/memops/runs").split()
+    assert rest.splitlines()[-1].startswith("memops: interrupted; ")
+    assert rest.splitlines()[-1].endswith(f"; memops rollback --run {run}")
+    me.well("rollback", "--run", run, "--discard")
 
 
 def test_after_a_death_the_next_run_goes_on(host: LabHost, me: Operator) -> None:
