@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import defaultdict
 from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
@@ -35,15 +35,14 @@ class Box(NamedTuple):
     colour: str
 
 
-@dataclass(slots=True)
-class _Tree:
-    """A function called in one way, with what it and its callees changed; *variance* of the bytes."""
+class _Part(NamedTuple):
+    """A function called in one way: its *stacks*, and what they changed; *variance* of the bytes."""
 
-    grown: int = 0
-    shrunk: int = 0
-    objects: int = 0
-    variance: float = 0.0
-    callees: dict[int, _Tree] = field(default_factory=dict)
+    stacks: Sequence[Grown]
+    grown: int
+    shrunk: int
+    objects: int
+    variance: float
 
     @property
     def size(self) -> int:
@@ -60,87 +59,94 @@ class _Laid(NamedTuple):
     x: float
     row: int
     code: int
-    tree: _Tree
+    part: _Part
 
 
 def layout(analysis: Analysis, width: float) -> tuple[list[Box], int]:
     """The boxes of *analysis* in *width* pixels, and how many functions are too small for one."""
-    root = _tree(analysis.stacks)
+    root = _part(analysis.stacks)
     if not root.size:
         return [], 0
     scale = width / root.size
     laid = list(_lay(root, scale))
-    least = max(NARROWEST, _limit([each.tree.size * scale for each in laid]))
-    kept = [each for each in laid if each.tree.size * scale >= least]
-    words = analysis.stacks[0].words
-    whole = Box(
-        0, width, 0, "all", _tip("all", root, root, analysis), _colour(None, root, root, analysis)
-    )
-    boxes = [_box(each, words, root, scale, analysis) for each in kept]
+    large = [each for each in laid if each.part.size * scale >= NARROWEST]
+    least = _limit([each.part.size for each in large])
+    kept = [each for each in large if each.part.size > least]
+    whole = Box(0, width, 0, "all", _tip("all", root, root, analysis),
+                _colour(None, root, root, analysis))  # fmt: skip
+    boxes = [_box(each, root, scale, analysis) for each in kept]
     return [whole, *boxes], len(laid) - len(kept)
 
 
-def _tree(stacks: Sequence[Grown]) -> _Tree:
-    root = _Tree()
-    for stack in stacks:
-        here = root
-        _grow(here, stack.amount)
-        for code in tuple(reversed(stack.codes))[:DEEPEST]:
-            here = here.callees.setdefault(code, _Tree())
-            _grow(here, stack.amount)
-    return root
+def _part(stacks: Sequence[Grown]) -> _Part:
+    amounts = [stack.amount for stack in stacks]
+    return _Part(
+        stacks,
+        grown=sum(max(each.bytes, 0) for each in amounts),
+        shrunk=sum(max(-each.bytes, 0) for each in amounts),
+        objects=sum(each.objects for each in amounts),
+        variance=sum(each.error**2 for each in amounts),
+    )
 
 
-def _grow(tree: _Tree, more: Amount) -> None:
-    tree.grown += max(more.bytes, 0)
-    tree.shrunk += max(-more.bytes, 0)
-    tree.objects += more.objects
-    tree.variance += more.error**2
+def _lay(root: _Part, scale: float) -> Iterator[_Laid]:
+    """Each function with its place, callers first; of one caller's callees the largest first.
 
-
-def _lay(root: _Tree, scale: float) -> Iterator[_Laid]:
-    """Every function with its place, callers first; of one caller's callees the largest first."""
+    What is called by a function that is too small to draw is not looked at.
+    """
     waiting = [_Laid(0, 0, -1, root)]
     while waiting:
-        x, row, _, tree = waiting.pop()
-        for code, callee in sorted(tree.callees.items(), key=_by_size):
+        x, row, _, part = waiting.pop()
+        for code, callee in sorted(_callees(part.stacks, row).items(), key=_by_size):
             laid = _Laid(x, row + 1, code, callee)
-            x += callee.size * scale
-            waiting.append(laid)
+            width = callee.size * scale
+            x += width
+            if width >= NARROWEST and row + 1 < DEEPEST:
+                waiting.append(laid)
             yield laid
 
 
-def _by_size(item: tuple[int, _Tree]) -> tuple[int, int]:
+def _callees(stacks: Sequence[Grown], row: int) -> dict[int, _Part]:
+    """*stacks* by the function that is *row* calls above the root."""
+    found: defaultdict[int, list[Grown]] = defaultdict(list)
+    for stack in stacks:
+        if len(stack.codes) > row:
+            found[stack.codes[-1 - row]].append(stack)
+    return {code: _part(having) for code, having in found.items()}
+
+
+def _by_size(item: tuple[int, _Part]) -> tuple[int, int]:
     return -item[1].size, item[0]
 
 
-def _limit(widths: Sequence[float]) -> float:
-    """The width of which fewer than `MOST` are; callers are never narrower than their callees."""
-    return sorted(widths, reverse=True)[MOST] * (1 + 1e-9) if len(widths) > MOST else 0.0
+def _limit(sizes: Sequence[int]) -> int:
+    """A size that at most `MOST` exceed; callers are never smaller than their callees."""
+    return sorted(sizes, reverse=True)[MOST] if len(sizes) > MOST else 0
 
 
-def _box(laid: _Laid, words: Sequence[Call], root: _Tree, scale: float, analysis: Analysis) -> Box:
-    call, tree = words[laid.code], laid.tree
+def _box(laid: _Laid, root: _Part, scale: float, analysis: Analysis) -> Box:
+    part = laid.part
+    call = part.stacks[0].words[laid.code]
     name = place(call) + (f" -- {call.reason}" if call.reason else "")
-    tip = _tip(name, tree, root, analysis)
-    colour = _colour(call, tree, root, analysis)
-    return Box(laid.x, tree.size * scale, laid.row, call.function, tip, colour)
+    tip = _tip(name, part, root, analysis)
+    colour = _colour(call, part, root, analysis)
+    return Box(laid.x, part.size * scale, laid.row, call.function, tip, colour)
 
 
-def _tip(name: str, tree: _Tree, root: _Tree, analysis: Analysis) -> str:
+def _tip(name: str, part: _Part, root: _Part, analysis: Analysis) -> str:
     """``inflateInit2_ (libz.so.1): +37.0 MiB ± 2.2 in 900 objects, 17.3 %``."""
-    net = Amount(tree.net, tree.objects, sqrt(tree.variance))
-    share = 100 * tree.size / root.size
+    net = Amount(part.net, part.objects, sqrt(part.variance))
+    share = 100 * part.size / root.size
     size = amount(net, sign=analysis.is_growth)
-    return f"{name}: {size} in {tree.objects} objects, {share:.1f} %"
+    return f"{name}: {size} in {part.objects} objects, {share:.1f} %"
 
 
-def _colour(call: Call | None, tree: _Tree, root: _Tree, analysis: Analysis) -> str:
+def _colour(call: Call | None, part: _Part, root: _Part, analysis: Analysis) -> str:
     """Of growth the sign and strength; else the hue of the library, one of a warm range."""
     if analysis.is_growth:
-        strength = sqrt(abs(tree.net) / root.size)
+        strength = sqrt(abs(part.net) / root.size)
         other = round(235 - 150 * strength)
-        return f"#f0{other:02x}{other:02x}" if tree.net >= 0 else f"#{other:02x}{other:02x}f0"
+        return f"#f0{other:02x}{other:02x}" if part.net >= 0 else f"#{other:02x}{other:02x}f0"
     if call is None or call.reason:
         return "#ddd"
     return f"hsl({crc32(call.module.encode('utf-8', 'replace')) % 60},85%,70%)"

@@ -76,9 +76,10 @@ def samples(study: Study) -> Samples:
     skip = _Skip(lambda frame: is_allocator(frame, names(frame)))
     for heap, sign in dumps:
         frame_of = _Frames(heap, study.inputs.build_ids, places)
+        threads = {each.uid: each.name for each in heap.threads}
         for stack, sampled in heap.stacks.items():
             frames = skip.leading(tuple(map(frame_of.__getitem__, stack)))
-            for thread, (objects, size) in by_thread(heap, sampled):
+            for thread, (objects, size) in by_thread(sampled, heap.interval, threads):
                 key = Sample(frames, thread)
                 sums[key] = add(sums[key], Count(sign * objects, sign * size))
     counts = {key: count for key, count in sums.items() if any(count)}
@@ -129,15 +130,16 @@ class _Skip(dict["Frame", bool]):
         return frames[depth:]
 
 
-def by_thread(heap: HeapProfile, sampled: Sampled) -> Iterator[tuple[str, Count]]:
-    """The estimate of one stack of *heap* by thread name, or ``t<number>`` where it has none.
+def by_thread(
+    sampled: Sampled, interval: int, threads: Map[int, str]
+) -> Iterator[tuple[str, Count]]:
+    """The estimate of one stack by the name in *threads*, or ``t<number>`` where there is none.
 
     The whole is shared out by what each thread's own samples stand for, so that the parts add up
     to it to the byte: un-sampled each by itself, they would not where sizes are mixed.
     """
-    whole = unsample(sampled.samples.live, heap.interval)
-    known = {each.uid: each.name for each in heap.threads}
-    parts = [(known.get(uid) or f"t{uid}", unsample(each.live, heap.interval))
+    whole = unsample(sampled.samples.live, interval)
+    parts = [(threads.get(uid) or f"t{uid}", unsample(each.live, interval))
              for uid, each in sampled.threads]  # fmt: skip
     objects = share(whole.objects, [count.objects for _, count in parts])
     sizes = share(whole.bytes, [count.bytes for _, count in parts])

@@ -61,7 +61,7 @@ def _head(study: Study, left_out: int) -> list[tuple[str, str]]:
     if study.analysis.is_growth:
         what = "width: bytes that changed from the first dump to the last; red grew, blue shrank"
     if left_out:
-        what += f"; {left_out} functions too small to draw are left out"
+        what += f"; left out: {left_out} functions too small to draw, and what they call"
     return [
         ("h", title(study)),
         *(("", each) for each in sentences(study)),
