@@ -87,6 +87,7 @@ def listed(as_json: bool) -> int:  # noqa: FBT001 - click's way
     import json
 
     from memops.schedule import local
+    from memops.units import format_duration
 
     with _here() as here:
         found = local.timers(here)
@@ -97,9 +98,8 @@ def listed(as_json: bool) -> int:  # noqa: FBT001 - click's way
     if not rows:
         click.echo("no schedules; see memops schedule add --help", err=True)
     for row in rows:
-        click.echo(
-            f"{row['name']:<24} every {row['every']:<8} next {row['next']}  {row['command']}"
-        )
+        every = format_duration(row["every_seconds"])
+        click.echo(f"{row['name']:<24} every {every:<8} next {row['next']}  {row['command']}")
     return 0
 
 
@@ -198,12 +198,11 @@ def _row(timer: Timer) -> dict[str, Any]:
     from datetime import datetime
 
     from memops.schedule.due import next_due
-    from memops.units import format_duration
 
     now = datetime.now().astimezone()
     return {
         "name": timer.name,
-        "every": format_duration(timer.every),
+        "every_seconds": timer.every,
         "next": f"{next_due(timer.every, now):%Y-%m-%d %H:%M}",
         "command": shlex.join(timer.argv),
     }

@@ -32,7 +32,7 @@ def test_what_is_scheduled_is_a_collect_that_works(
     out = capsys.readouterr().out
     (row,) = json.loads(out[out.index("[") :])
     words = shlex.split(row["command"])
-    assert (row["name"], row["every"]) == ("prod", "30 min 00 s")
+    assert (row["name"], row["every_seconds"]) == ("prod", 1800)
     assert words[2:8] == [
         "memops", "collect", "--inventory", str(project / "hosts.ini"), "--hosts", "prod",
     ]  # fmt: skip
