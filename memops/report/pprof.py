@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from memops.profile.frame import Frame
     from memops.profile.study import Study
-    from memops.report.samples import Mapped, Sample, Samples
+    from memops.report.samples import Mapped, Samples
     from memops.report.view import View
 
 VALUES = (("inuse_objects", "count"), ("inuse_space", "bytes"))
@@ -87,14 +87,16 @@ def _samples(
     study: Study, found: Samples, frames: Iterable[Frame], strings: _Strings
 ) -> Iterator[bytes]:
     encoded = {frame: varint(at) for frame, at in _ids(frames).items()}
+    threads = dict.fromkeys(sample.thread for sample in found.counts)
+    labels = {each: b"".join(_labels(study, each, strings)) for each in threads}
     for sample, count in found.counts.items():
         stack = block(1, b"".join([encoded[frame] for frame in sample.frames]))
         values = packed(2, (count.objects, count.bytes))
-        yield block(2, stack + values + b"".join(_labels(study, sample, strings)))
+        yield block(2, stack + values + labels[sample.thread])
 
 
-def _labels(study: Study, sample: Sample, strings: _Strings) -> Iterator[bytes]:
-    labels = {"thread": sample.thread, "host": study.inputs.host, "app": study.inputs.app}
+def _labels(study: Study, thread: str, strings: _Strings) -> Iterator[bytes]:
+    labels = {"thread": thread, "host": study.inputs.host, "app": study.inputs.app}
     for key, value in labels.items():
         if value:
             yield block(3, number(1, strings[key]) + number(2, strings[value]))

@@ -15,6 +15,7 @@ _VARINT, _LENGTH = 0, 2  # wire types
 _BITS = 7
 _MORE = 1 << _BITS
 _LARGEST = (1 << 63) - 1
+_SHORT = [bytes([value]) for value in range(_MORE)]  # most are: tags, lengths, flags
 
 
 def varint(value: int) -> bytes:
@@ -22,6 +23,8 @@ def varint(value: int) -> bytes:
 
     What does not fit into 64 bits is cut to the nearest number that does.
     """
+    if 0 <= value < _MORE:
+        return _SHORT[value]
     rest = min(value, 2 * _LARGEST + 1) if value >= 0 else max(value, -_LARGEST - 1) % (1 << 64)
     out = bytearray()
     while rest >= _MORE:
