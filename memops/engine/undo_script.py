@@ -16,7 +16,7 @@ from memops.facts.process import SCRIPT, finder
 from memops.model.action import Remove
 from memops.model.step import NoUndo
 from memops.tasks.fresh import restart
-from memops.transport.library import LIBRARY
+from memops.transport.functions import ALL
 from memops.transport.script import render_action
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def render(
                 directory=shlex.quote(directory),
                 root=shlex.quote(root),
             ),
-            LIBRARY,
+            ALL,
             _FUNCTIONS,
             f"MEMOPS_LOOK={shlex.quote(SCRIPT)}",
             f"MEMOPS_MARK={shlex.quote(MARK.strip())}",

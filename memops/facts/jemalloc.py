@@ -96,7 +96,7 @@ _COMPLAINT = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Library:
+class Jemalloc:
     """A libjemalloc that a host has; *complaint* is what the loader said where it did not load."""
 
     path: str
@@ -127,7 +127,7 @@ class Manifest:
     sha256: str
 
 
-def library_path(version: str, variant: str = "libgcc", prefix: str = PREFIX) -> str:
+def path_of(version: str, variant: str = "libgcc", prefix: str = PREFIX) -> str:
     """Where the library of *version* is installed; *version* ``distro`` is the distribution's."""
     name = "distro" if version == "distro" else f"{version}-{variant}"
     return f"{prefix}/jemalloc-{name}/lib/libjemalloc.so.2"
@@ -135,17 +135,15 @@ def library_path(version: str, variant: str = "libgcc", prefix: str = PREFIX) ->
 
 def manifest_path(version: str, variant: str = "libgcc", prefix: str = PREFIX) -> str:
     """Where the manifest of that library is."""
-    return (
-        f"{library_path(version, variant, prefix).removesuffix('/lib/libjemalloc.so.2')}/build.json"
-    )
+    return f"{path_of(version, variant, prefix).removesuffix('/lib/libjemalloc.so.2')}/build.json"
 
 
-def library(path: str) -> Query[Library | None]:
+def installed(path: str) -> Query[Jemalloc | None]:
     """The library *path* as it describes itself, or None where nothing is."""
     return Query((Run(("sh", "-c", SCRIPT, "memops-look", path)),), lambda all_: parse(all_[0]))
 
 
-def distro() -> Query[Library | None]:
+def distro() -> Query[Jemalloc | None]:
     """The libjemalloc2 that the distribution's package installed, or None."""
     return Query((Run(("sh", "-c", SCRIPT, "memops-look", "")),), lambda all_: parse(all_[0]))
 
@@ -162,16 +160,16 @@ def manifest(path: str) -> Query[Manifest | None]:
     return Query(looks.looks, lambda outputs: parse_manifest(looks.parse(outputs)))
 
 
-def parse(output: Output) -> Library | None:
+def parse(output: Output) -> Jemalloc | None:
     """The library in what it printed under ``stats_print``."""
     head, _, said = output.text.partition("\n")
     if not head.startswith("path "):
         return None
     path, version = head.removeprefix("path "), _VERSION.search(said)
     if version is None:
-        return Library(path, complaint=_first_complaint(said))
+        return Jemalloc(path, complaint=_first_complaint(said))
     config = {name for name, value in _CONFIG.findall(said) if value == "true"}
-    return Library(path, version[1], "prof" in config, _unwinder(config))
+    return Jemalloc(path, version[1], "prof" in config, _unwinder(config))
 
 
 def parse_manifest(text: bytes | None) -> Manifest | None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RECIPES", "Kitchen", "kitchen", "make"]
 
-RECIPES = {"jemalloc": jemalloc.library, "jemalloc-manifest": jemalloc.manifest}
+RECIPES = {"jemalloc": jemalloc.build, "jemalloc-manifest": jemalloc.manifest}
 
 
 def make(recipe: Recipe, session: Session, kitchen: Kitchen, sink: Sink) -> Local:

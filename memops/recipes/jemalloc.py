@@ -76,7 +76,7 @@ def wanted(recipe: Recipe) -> Wanted:
     return Wanted(*named, target, compiler=params.get("compiler") == "yes")
 
 
-def library(recipe: Recipe, session: Session, kitchen: Kitchen, sink: Sink) -> Local:
+def build(recipe: Recipe, session: Session, kitchen: Kitchen, sink: Sink) -> Local:
     """The library that *recipe* asks for, from the cache or built now."""
     return _local(built(wanted(recipe), session, kitchen, sink) / LIBRARY)
 

@@ -28,7 +28,7 @@ PINS = {"5.3.0": "2db82d1e7119df3e71b7640219b6dfe84789bc0537983c3b7ac4f7189aecfe
 
 _ROOM = 4 << 20  # bytes: the library is 0.9 MB, and lies there twice while it is renamed
 _OLDEST = "2.17"
-_PATHS = (facts.library_path, facts.manifest_path)
+_PATHS = (facts.path_of, facts.manifest_path)
 
 
 def jemalloc(
@@ -50,7 +50,7 @@ def jemalloc(
     path, manifest = (where(version, VARIANT, prefix) for where in _PATHS)
     probe.prefetch(
         platform(path), entry(path, digest=True),
-        *((facts.library(path), facts.manifest(manifest)) if pin else (facts.distro(),)),
+        *((facts.installed(path), facts.manifest(manifest)) if pin else (facts.distro(),)),
         *((facts.complaint(path, malloc_conf),) if malloc_conf else ()),
     )  # fmt: skip
     host = probe(platform(path))
@@ -182,7 +182,7 @@ def _installed(
         return False
     if now.mode != file.mode or now.uid != host.euid:
         return False
-    loaded = probe(facts.library(path))
+    loaded = probe(facts.installed(path))
     if loaded is None or loaded.refusal:
         why = loaded.refusal if loaded else "it vanished"
         raise HostError(path, why, "roll it back and build it on the host itself")

@@ -1,6 +1,6 @@
 """Looks and actions as POSIX shell text: pure functions, no host in sight.
 
-Each call is one subshell that uses the functions of `memops.transport.library`. Names may hold any
+Each call is one subshell that uses the functions of `memops.transport.functions`. Names may hold any
 byte but NUL: quotes, newlines, leading dashes and glob characters are literal wherever they stand.
 """
 
@@ -30,7 +30,7 @@ from memops.model.action import (
     Saved,
     Stat,
 )  # fmt: skip
-from memops.transport import library
+from memops.transport import functions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,7 +148,7 @@ def render_action(
     """Shell text that does *wanted* on the host, with nothing but the host's own means.
 
     *run_dir_expr* is the shell word under which saved originals lie. *alone* brings the functions
-    it needs along; without, write `memops.transport.library.LIBRARY` once in front of all. Raises
+    it needs along; without, write `memops.transport.functions.ALL` once in front of all. Raises
     `StepFailed` for what only a controller can do (a fetch, a file of its own).
     """
     call = action(wanted, run_dir_expr)
@@ -159,7 +159,7 @@ def render_action(
     text = call.text.replace("memops_restore; ", "")
     if not alone:
         return f"({text})"
-    needed = library.RUN + library.PROCESSES if isinstance(wanted, Run) else library.ENTRIES
+    needed = functions.RUN + functions.PROCESSES if isinstance(wanted, Run) else functions.ENTRIES
     return f"({needed}\n{text})"
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from memops.errors import Unreachable
-from memops.transport import library, script
+from memops.transport import functions, script
 from memops.transport.frames import Splitter
 
 if TYPE_CHECKING:
@@ -36,7 +36,10 @@ LOOP = (
 
 
 _SETUP = re.sub(
-    r"^\s+|^#.*\n|^\n", "", library.LIBRARY + library.FRAMES + library.FETCH, flags=re.MULTILINE
+    r"^\s+|^#.*\n|^\n",
+    "",
+    functions.ALL + functions.FRAMES + functions.FETCH,
+    flags=re.MULTILINE,
 )
 """The functions without comments and indentation: a shell reads its script byte by byte."""
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memops.facts import jemalloc as facts
-from memops.facts.jemalloc import Library, Manifest
+from memops.facts.jemalloc import Jemalloc, Manifest
 from memops.model.action import Output
 from tests.facts.shellcheck import complaints
 
@@ -28,42 +28,42 @@ PRELOAD = "ERROR: ld.so: object '/opt/lib.so' from LD_PRELOAD cannot be preloade
 GLIBC = "/bin/true: /lib64/libc.so.6: version `GLIBC_2.34' not found (required by /opt/lib.so)"
 
 CASES = {
-    "libgcc": (SAID, Library("/opt/lib.so", "5.3.0", prof=True, unwinder="libgcc"), ""),
+    "libgcc": (SAID, Jemalloc("/opt/lib.so", "5.3.0", prof=True, unwinder="libgcc"), ""),
     "libunwind": (
         SAID.replace("libunwind: false", "libunwind: true"),
-        Library("/opt/lib.so", "5.3.0", prof=True, unwinder="libunwind"),
+        Jemalloc("/opt/lib.so", "5.3.0", prof=True, unwinder="libunwind"),
         "",
     ),
     "the unwinder that crashes": (
         SAID.replace("libgcc: true", "libgcc: false"),
-        Library("/opt/lib.so", "5.3.0", prof=True, unwinder="gcc"),
+        Jemalloc("/opt/lib.so", "5.3.0", prof=True, unwinder="gcc"),
         "its unwinder is gcc, which does not survive",
     ),
     "no profiling": (
         WITHOUT,
-        Library("/opt/lib.so", "5.3.0"),
+        Jemalloc("/opt/lib.so", "5.3.0"),
         "it was built without profiling (config.prof: false)",
     ),
     "cannot be preloaded": (
         f"path /opt/lib.so\n{PRELOAD} (file too short): ignored.\n",
-        Library("/opt/lib.so", complaint=f"{PRELOAD} (file too short): ignored."),
+        Jemalloc("/opt/lib.so", complaint=f"{PRELOAD} (file too short): ignored."),
         f"{PRELOAD} (file too short): ignored.",
     ),
     "newer glibc": (
         f"path /opt/lib.so\n{GLIBC}\n",
-        Library("/opt/lib.so", complaint=GLIBC),
+        Jemalloc("/opt/lib.so", complaint=GLIBC),
         GLIBC,
     ),
     "silence, as of a static /bin/true": (
         "path /opt/lib.so\n",
-        Library("/opt/lib.so"),
+        Jemalloc("/opt/lib.so"),
         "it cannot be loaded",
     ),
 }
 
 
 @pytest.mark.parametrize(("said", "expected", "refusal"), CASES.values(), ids=CASES.keys())
-def test_a_library_is_understood(said: str, expected: Library, refusal: str) -> None:
+def test_a_library_is_understood(said: str, expected: Jemalloc, refusal: str) -> None:
     found = facts.parse(Output(0, said.encode()))
     assert found == expected
     assert expected.refusal == refusal
@@ -97,9 +97,9 @@ def test_no_bytes_of_a_host_are_an_error(text: bytes) -> None:
 
 
 def test_paths_lie_below_the_prefix() -> None:
-    assert facts.library_path("5.3.0") == "/opt/memops/jemalloc-5.3.0-libgcc/lib/libjemalloc.so.2"
+    assert facts.path_of("5.3.0") == "/opt/memops/jemalloc-5.3.0-libgcc/lib/libjemalloc.so.2"
     assert facts.manifest_path("5.3.0", prefix="/srv") == "/srv/jemalloc-5.3.0-libgcc/build.json"
-    assert facts.library_path("distro") == "/opt/memops/jemalloc-distro/lib/libjemalloc.so.2"
+    assert facts.path_of("distro") == "/opt/memops/jemalloc-distro/lib/libjemalloc.so.2"
 
 
 @pytest.mark.parametrize("script", [facts.SCRIPT, facts.ACCEPTS, facts.VERIFY])

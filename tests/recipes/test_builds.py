@@ -50,14 +50,14 @@ class Counting:
         self.count = 0
         self.pause = 0.3
         self.failure = failure
-        self.library = Path(real_library().path).read_bytes()
+        self.built = Path(real_library().path).read_bytes()
 
     def __call__(self, _w: Wanted, _c: Chosen, _s: Session, _k: Kitchen, _e: object) -> bytes:
         self.count += 1
         time.sleep(self.pause)
         if self.failure:
             raise self.failure
-        return self.library
+        return self.built
 
 
 class Named:
@@ -199,7 +199,7 @@ def test_a_wrong_library_never_reaches_the_cache(
 ) -> None:
     builder = Counting()
     library = tiny_library(tmp_path / "tiny.so", source).read_bytes() if source else b"\x7fELF"
-    builder.library = library
+    builder.built = library
     host: Session = Named("web-1")  # type: ignore[assignment]  # only its name is used
     with pytest.raises((HostError, UsageError), match=said):
         built(asked, host, Kitchen(tmp_path), quiet, builder)

@@ -28,7 +28,7 @@ from memops.model.action import (
     Saved,
     Stat,
 )  # fmt: skip
-from memops.transport import library, script
+from memops.transport import functions, script
 from memops.transport.shell import LOOP
 from tests.facts.shellcheck import complaints
 
@@ -94,8 +94,8 @@ def _shellcheck(text: str, *without: str) -> None:
 
 def test_shellcheck_likes_the_functions() -> None:
     # SC2317: shellcheck does not see who calls a function; SC3043 and others stay on
-    functions = library.LIBRARY + library.FRAMES + library.FETCH
-    _shellcheck(functions, "SC2317", "SC2329", "SC2034", "SC2154")
+    text = functions.ALL + functions.FRAMES + functions.FETCH
+    _shellcheck(text, "SC2317", "SC2329", "SC2034", "SC2154")
     _shellcheck(f"set -- path dir sha\n{script.SAVE}")
     _shellcheck(LOOP.replace("HELLO", "hello"), "SC2086")
 
@@ -126,7 +126,7 @@ def test_a_script_of_the_host_does_it_all(shell: list[str], *, alone: bool, tmp_
         Run(("sh", "-c", 'cat >"$0"; echo "$A" >>"$0"; pwd >>"$0"', f"{there}/run"),
             env=(("A", "b'c"),), cwd="/usr", stdin=b"in\n"),
     )  # fmt: skip
-    text = "" if alone else library.LIBRARY
+    text = "" if alone else functions.ALL
     text += "\n".join(script.render_action(each, alone=alone) + " || exit 9" for each in actions)
     ended = _ran(shell, text, MEMOPS_RUN=str(run))
     assert (ended.returncode, ended.stderr) == (0, b"")

@@ -94,13 +94,13 @@ def test_installed_verified_converged_and_gone(session: Session, tmp_path: Path)
     before, prefix = listing(tmp_path), tmp_path / "opt" / "memops"
     steps = plan(session, prefix, malloc_conf=CONF)
     assert [output.rc for output in apply(session, steps)] == [0] * len(steps)
-    library = Path(facts.library_path("5.3.0", prefix=str(prefix)))
+    library = Path(facts.path_of("5.3.0", prefix=str(prefix)))
     assert hashlib.sha256(library.read_bytes()).hexdigest() == real_library().sha256
     assert stat.S_IMODE(library.stat().st_mode) == 0o755
     assert plan(session, prefix, malloc_conf=CONF) == []
-    found = facts.library(str(library))
+    found = facts.installed(str(library))
     loaded = found.parse(session.look(found.looks))
-    assert loaded == facts.Library(str(library), "5.3.0", prof=True, unwinder="libgcc")
+    assert loaded == facts.Jemalloc(str(library), "5.3.0", prof=True, unwinder="libgcc")
     roll_back(session, steps)
     assert listing(tmp_path) == before
     roll_back(session, steps)  # an undo that was done, or never needed, does no harm
@@ -162,7 +162,7 @@ def test_checking_options_writes_no_dump(session: Session, tmp_path: Path) -> No
 def test_a_spoilt_library_is_replaced(session: Session, tmp_path: Path) -> None:
     prefix = tmp_path / "opt"
     apply(session, plan(session, prefix))
-    library = Path(facts.library_path("5.3.0", prefix=str(prefix)))
+    library = Path(facts.path_of("5.3.0", prefix=str(prefix)))
     library.write_bytes(library.read_bytes()[:1000])
     steps = plan(session, prefix)
     assert [output.rc for output in apply(session, steps)] == [0] * len(steps)

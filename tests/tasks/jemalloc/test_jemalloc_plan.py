@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LIBRARY = facts.library_path("5.3.0")
+LIBRARY = facts.path_of("5.3.0")
 MANIFEST = facts.manifest_path("5.3.0")
-OTHER = facts.library_path("5.2.1")
-DISTRO = facts.library_path("distro")
+OTHER = facts.path_of("5.2.1")
+DISTRO = facts.path_of("distro")
 APT = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
 CONF = "prof:true,lg_prof_sample:19"
 PLATFORM = {
@@ -64,7 +64,7 @@ class Host:
         for path, text in self.files.items():
             known[content(path).looks[0]] = Output(0, text.encode())
         for path, text in self.stats.items():
-            look = facts.distro() if path == APT else facts.library(path)
+            look = facts.distro() if path == APT else facts.installed(path)
             known[look.looks[0]] = Output(0, f"path {path}\n{text}".encode())
         rc = 134 if self.complaint else 0
         known[facts.complaint(LIBRARY, CONF).looks[0]] = Output(rc, self.complaint.encode())

@@ -316,4 +316,4 @@ memops_head() {
 }
 """
 
-LIBRARY = LOOKS + ENTRIES + PROCESSES + RUN
+ALL = LOOKS + ENTRIES + PROCESSES + RUN
