@@ -41,7 +41,8 @@ class StartHost(Protocol):
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of the lab share its hosts, so they take turns; the others run beside them."""
     for item in items:
-        if "lab" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "lab" in fixtures or item.get_closest_marker("lab") or "e2e" in item.path.parts:
             item.add_marker(pytest.mark.xdist_group("lab"))
 
 

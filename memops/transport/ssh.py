@@ -37,6 +37,7 @@ _WINDOW = 4 << 20  # more is slower: paramiko's buffers cost what they hold on e
 _PACKET = 256 << 10
 _NEVER = 1 << 60
 _PING = 10.0
+_QUICK = 5.0  # seconds within which a failure to start a command is tried again
 _GREETING = 30.0
 _ATTEMPTS = 3
 
@@ -333,13 +334,26 @@ class SshConnection(Sessions):
         return becoming.greet(self._name, self._start, become, _GREETING, self._target.user)
 
     def _start(self, argv: tuple[str, ...]) -> Stream:
+        """A new command's stream; nothing has begun yet, so a quick failure is tried once more.
+
+        dropbear may end the connection, or refuse one channel, right after a channel was closed
+        while it still had much to say.
+        """
+        began = time.monotonic()
+        while True:
+            try:
+                return self._exec(argv)
+            except (paramiko.SSHException, EOFError, OSError) as error:
+                if time.monotonic() - began > _QUICK:
+                    raise _unreachable(self._target, error, _GREETING) from error
+                began -= _QUICK  # once
+                time.sleep(0.1)
+
+    def _exec(self, argv: tuple[str, ...]) -> Stream:
         if not self._transport.is_active():
             self._leave()
             self._transport = _open(self._target, self._timeout)
-        try:
-            return _Exec(self._name, self._transport, shlex.join(argv), _GREETING)
-        except (paramiko.SSHException, EOFError, OSError) as error:
-            raise _unreachable(self._target, error, _GREETING) from error
+        return _Exec(self._name, self._transport, shlex.join(argv), _GREETING)
 
     def close(self) -> None:
         """End all sessions, and the transport."""
