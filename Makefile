@@ -17,7 +17,7 @@ demo: $(READY) setup-lab ## Watch a native leak being found on three real hosts,
 	@$(LAB) run --hosts shop-1,shop-2,shop-3 -- $(BIN)/python -m tests.lab.demo $(ARGS)
 
 test: $(READY) setup-tests ## Run every test, those with real hosts too (ARGS="-k name tests/...")
-	@$(LAB) run -- $(BIN)/python -m pytest -m "not soak" -n 2 --dist loadgroup $(ARGS)
+	@$(LAB) run -- $(BIN)/python -m pytest -m "not soak" -n 2 $(ARGS)
 
 check: $(READY) ## Format, lint, types, layers, shell scripts
 	$(BIN)/ruff format --check .

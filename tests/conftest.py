@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -38,12 +39,24 @@ class StartHost(Protocol):
     def __call__(self, name: str | None = None, *, wait: bool = True, **spec: Any) -> LabHost: ...
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the lab share its hosts, so they take turns; the others run beside them."""
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if "lab" in fixtures or item.get_closest_marker("lab") or "e2e" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("lab"))
+def of_the_lab(nodeid: str) -> bool:
+    """Whether a test shares the lab's hosts, as the place and name of its file say."""
+    path = Path(nodeid.partition("::")[0])
+    return "e2e" in path.parts or "lab" in path.stem or path.stem == "test_readme"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """With -n, tests that share the lab's hosts take turns in one process, the others run beside.
+
+    The groups of xdist 3.8 do nothing under pytest 9.2: it sets a node's id where nobody looks.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class InTurns(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return "lab" if of_the_lab(nodeid) else nodeid
+
+    return InTurns(config, log)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -69,6 +82,10 @@ def _needs_lab(session: pytest.Session) -> bool:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Where only plain sshd processes are possible, skip what they cannot show, unless that is forbidden."""
+    if "lab" in getattr(item, "fixturenames", ()) and not of_the_lab(item.nodeid):
+        pytest.fail(
+            "a test of the lab stands in a file test_*_lab.py or in tests/e2e", pytrace=False
+        )
     if item.get_closest_marker("jdk") and not _has_jdk():
         _missing("no JDK on this machine for the lab's hosts; type: make test")
 
