@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from memops.profile.growth.window import Window
     from memops.profile.study import Inputs, Study
-    from memops.profile.window import Window
     from memops.report.view import View
     from memops.store import Artifact, Store
 
@@ -81,8 +81,8 @@ def command(
     from dataclasses import replace
     from pathlib import Path
 
+    from memops.profile.growth.window import Window
     from memops.profile.study import Inputs
-    from memops.profile.window import Window
 
     subjects = [Inputs(files)] if files else collected(app, host)
     more = [

@@ -6,25 +6,25 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from memops.errors import UsageError
-from memops.profile.allocator import allocator_module, allocator_test
-from memops.profile.analysis import analyse
-from memops.profile.dumps import by_process, find_dumps
-from memops.profile.naming import Vocabulary, condense
-from memops.profile.perfmap import parse_perf_map
-from memops.profile.runs import Process, Reader, Run, earlier, find_run, read_heap
-from memops.profile.series import Moment, series
-from memops.profile.symbols import ElfSymbols, JitSymbols, Names, files_here
+from memops.profile.growth.analysis import analyse
+from memops.profile.growth.naming import Vocabulary, condense
+from memops.profile.growth.series import Moment, series
+from memops.profile.growth.window import Window, within
+from memops.profile.heap.files import by_process, find_dumps
+from memops.profile.heap.runs import Process, Reader, Run, earlier, find_run, read_heap
+from memops.profile.symbols.allocator import allocator_module, allocator_test
+from memops.profile.symbols.names import ElfSymbols, JitSymbols, Names, files_here
+from memops.profile.symbols.perfmap import parse_perf_map
 from memops.profile.unpack import read_file
-from memops.profile.window import Window, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from collections.abc import Mapping as Map
     from pathlib import Path
 
-    from memops.profile.analysis import Analysis
-    from memops.profile.heap import HeapProfile
-    from memops.profile.series import Series
+    from memops.profile.growth.analysis import Analysis
+    from memops.profile.growth.series import Series
+    from memops.profile.heap.profile import HeapProfile
 
 AT_MOST = 40
 """Dumps of a series that are read unless more are asked for: more hardly make it surer."""

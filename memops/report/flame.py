@@ -7,14 +7,14 @@ from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
-from memops.profile.analysis import Amount
+from memops.profile.growth.analysis import Amount
 from memops.report.text import amount, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from memops.profile.analysis import Analysis, Grown
-    from memops.profile.naming import Call
+    from memops.profile.growth.analysis import Analysis, Grown
+    from memops.profile.growth.naming import Call
 
 MOST = 5000
 """Boxes in a graph: more make it slow to open, and are too small to read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from memops.profile.analysis import Grown
+    from memops.profile.growth.analysis import Grown
     from memops.profile.study import Study
     from memops.report.view import View
 

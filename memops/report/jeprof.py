@@ -10,7 +10,7 @@ from memops.report.safe import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from memops.profile.analysis import FunctionRow
+    from memops.profile.growth.analysis import FunctionRow
     from memops.profile.study import Study
     from memops.report.view import View
 

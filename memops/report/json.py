@@ -16,7 +16,7 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from memops.profile.analysis import Grown
+    from memops.profile.growth.analysis import Grown
     from memops.profile.study import Study
     from memops.report.view import View
 

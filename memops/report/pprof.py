@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import memops
-from memops.profile.demangle import demangle
-from memops.profile.maps import DELETED
+from memops.profile.memory.maps import DELETED
+from memops.profile.symbols.demangle import demangle
 from memops.report.protobuf import block, number, packed, text, varint
 from memops.report.samples import samples
 from memops.report.text import title
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as Map
     from pathlib import Path
 
-    from memops.profile.frame import Frame
     from memops.profile.study import Study
+    from memops.profile.symbols.frame import Frame
     from memops.report.samples import Mapped, Samples
     from memops.report.view import View
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from memops.profile.naming import Call
+    from memops.profile.growth.naming import Call
 
 NO_STACK = "[no stack]"
 """What stands for a stack of which the allocator could record no frame."""

@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from memops.profile.allocator import allocator_module, allocator_test
-from memops.profile.frame import locate
-from memops.profile.heap import Count, add, unsample
-from memops.profile.perfmap import parse_perf_map
-from memops.profile.runs import read_heap
-from memops.profile.symbols import ElfSymbols, JitSymbols, Names, files_here
+from memops.profile.heap.profile import Count, add, unsample
+from memops.profile.heap.runs import read_heap
+from memops.profile.symbols.allocator import allocator_module, allocator_test
+from memops.profile.symbols.frame import locate
+from memops.profile.symbols.names import ElfSymbols, JitSymbols, Names, files_here
+from memops.profile.symbols.perfmap import parse_perf_map
 from memops.profile.unpack import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from collections.abc import Mapping as Map
 
-    from memops.profile.estimate import Frames
-    from memops.profile.frame import Frame
-    from memops.profile.heap import HeapProfile, Sampled
-    from memops.profile.maps import Mapping
+    from memops.profile.growth.estimate import Frames
+    from memops.profile.heap.profile import HeapProfile, Sampled
+    from memops.profile.memory.maps import Mapping
     from memops.profile.study import Study
-    from memops.profile.symbols import Name
+    from memops.profile.symbols.frame import Frame
+    from memops.profile.symbols.names import Name
 
 
 class Mapped(NamedTuple):

@@ -11,7 +11,7 @@ from memops.report.text import title
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from memops.profile.analysis import Grown
+    from memops.profile.growth.analysis import Grown
     from memops.profile.study import Study
     from memops.report.view import View
 

@@ -6,15 +6,15 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from memops.profile.frame import JIT
+from memops.profile.symbols.frame import JIT
 from memops.units import format_duration, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from memops.profile.analysis import Amount, Culprit, FunctionRow, Grown
-    from memops.profile.naming import Call
-    from memops.profile.series import Growing
+    from memops.profile.growth.analysis import Amount, Culprit, FunctionRow, Grown
+    from memops.profile.growth.naming import Call
+    from memops.profile.growth.series import Growing
     from memops.profile.study import Study
     from memops.report.view import View
 

@@ -21,9 +21,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent.parent))
 
-from memops.profile.elf import open_elf  # noqa: E402
-from memops.profile.estimate import estimate  # noqa: E402
-from memops.profile.runs import read_heap  # noqa: E402
+from memops.profile.growth.estimate import estimate  # noqa: E402
+from memops.profile.heap.runs import read_heap  # noqa: E402
+from memops.profile.symbols.elf import open_elf  # noqa: E402
 from tests.corpus.slim import Load, Symbol, elf_bytes  # noqa: E402
 
 WORK = Path("/tmp/memops-corpus")

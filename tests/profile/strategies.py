@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from memops.profile.estimate import Estimate, Profile
-from memops.profile.frame import Frame
-from memops.profile.heap import Count, HeapProfile, Sampled, Samples, Thread
-from memops.profile.maps import Mapping
+from memops.profile.growth.estimate import Estimate, Profile
+from memops.profile.heap.profile import Count, HeapProfile, Sampled, Samples, Thread
+from memops.profile.memory.maps import Mapping
+from memops.profile.symbols.frame import Frame
 
 ADDRESSES = st.integers(0, 2**64 - 1)
 AMOUNTS = st.integers(0, 10**20 - 1)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memops.errors import UsageError
-from memops.profile.demangle import demangle
-from memops.profile.elf import open_elf, read_elf
+from memops.profile.symbols.demangle import demangle
+from memops.profile.symbols.elf import open_elf, read_elf
 from tests.corpus.read import HERE
 from tests.corpus.slim import Load, Symbol, elf_bytes
 

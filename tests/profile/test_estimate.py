@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from memops.profile.allocator import allocator_module, allocator_test
-from memops.profile.estimate import Profile, estimate, keep, merge, subtract
-from memops.profile.heap_parse import parse_heap
-from memops.profile.naming import Vocabulary, condense
-from memops.profile.runs import read_heap
-from memops.profile.symbols import ElfSymbols, JitSymbols, Names
+from memops.profile.growth.estimate import Profile, estimate, keep, merge, subtract
+from memops.profile.growth.naming import Vocabulary, condense
+from memops.profile.heap.parse import parse_heap
+from memops.profile.heap.runs import read_heap
+from memops.profile.symbols.allocator import allocator_module, allocator_test
+from memops.profile.symbols.names import ElfSymbols, JitSymbols, Names
 from tests.corpus import read
 from tests.profile.strategies import PROFILES
 from tests.profile.test_heap import WHOLE

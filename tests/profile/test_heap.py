@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memops.errors import UsageError
-from memops.profile.heap import Count, HeapProfile, unsample
-from memops.profile.heap_parse import parse_heap
-from memops.profile.runs import read_heap
+from memops.profile.heap.parse import parse_heap
+from memops.profile.heap.profile import Count, HeapProfile, unsample
+from memops.profile.heap.runs import read_heap
 from tests.corpus import read
 from tests.profile.strategies import COUNTS, HEAPS
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memops.errors import UsageError
-from memops.profile.heap import Count
-from memops.profile.heap_legacy import parse_legacy
-from memops.profile.runs import read_heap
+from memops.profile.heap.legacy import parse_legacy
+from memops.profile.heap.profile import Count
+from memops.profile.heap.runs import read_heap
 from memops.profile.study import Inputs, study
 from tests.corpus.read import HERE, dumps, inputs
 

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memops.errors import UsageError
-from memops.profile.allocator_stats import parse_jemalloc_stats, parse_malloc_info
-from memops.profile.areas import parse_pmap, parse_smaps, total
-from memops.profile.counters import parse_cgroup, parse_kilobytes
-from memops.profile.maps import parse_maps
-from memops.profile.nmt import CHeap, parse_c_heap, parse_nmt
+from memops.profile.memory.allocators import parse_jemalloc_stats, parse_malloc_info
+from memops.profile.memory.areas import parse_pmap, parse_smaps, total
+from memops.profile.memory.counters import parse_cgroup, parse_kilobytes
+from memops.profile.memory.maps import parse_maps
+from memops.profile.memory.nmt import CHeap, parse_c_heap, parse_nmt
 from tests.corpus.read import HERE
 
 

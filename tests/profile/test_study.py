@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from memops.errors import UsageError
-from memops.profile.dumps import by_process, dump_file
+from memops.profile.heap.files import by_process, dump_file
 from memops.profile.study import Inputs, study
 from memops.profile.unpack import read_file
 from tests.corpus import read

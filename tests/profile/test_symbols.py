@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memops.profile.elf import open_elf
-from memops.profile.frame import JIT, UNMAPPED, Frame, locate
-from memops.profile.maps import AddressSpace, Mapping, parse_maps
-from memops.profile.perfmap import parse_perf_map
-from memops.profile.symbols import (
+from memops.profile.memory.maps import AddressSpace, Mapping, parse_maps
+from memops.profile.symbols.elf import open_elf
+from memops.profile.symbols.frame import JIT, UNMAPPED, Frame, locate
+from memops.profile.symbols.names import (
     ElfSymbols,
     JitSymbols,
     Name,
@@ -20,6 +19,7 @@ from memops.profile.symbols import (
     files_here,
     readable,
 )
+from memops.profile.symbols.perfmap import parse_perf_map
 from tests.corpus.read import HERE
 from tests.corpus.slim import Load, Symbol, elf_bytes
 

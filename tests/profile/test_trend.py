@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memops.profile.naming import Call, Row
-from memops.profile.series import Moment, series
-from memops.profile.study import Inputs, study
-from memops.profile.trend import (
+from memops.profile.growth.naming import Call, Row
+from memops.profile.growth.series import Moment, series
+from memops.profile.growth.trend import (
     LEAKS,
     PERIODIC,
     PLATEAUS,
@@ -19,6 +18,7 @@ from memops.profile.trend import (
     TOO_EARLY,
     trend,
 )
+from memops.profile.study import Inputs, study
 from tests.corpus import read
 
 MIB = 1 << 20

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from memops.errors import UsageError
-from memops.profile.dumps import dump_file
+from memops.profile.growth.window import Window, within
+from memops.profile.heap.files import dump_file
 from memops.profile.study import study
-from memops.profile.window import Window, within
 from tests.corpus import read
 
 # 20:00, 20:01, ... of 2026-11-23 in UTC.

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memops.profile.analysis import Analysis, analyse
-from memops.profile.naming import Call, Row
+from memops.profile.growth.analysis import Analysis, analyse
+from memops.profile.growth.naming import Call, Row
 from memops.profile.study import Study, study
 from memops.report import flame
 from memops.report.svg import fit, svg

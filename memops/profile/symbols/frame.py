@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping as Map
 
-    from memops.profile.maps import AddressSpace
+    from memops.profile.memory.maps import AddressSpace
 
 JIT = "[jit]"
 """The module of code that a running process wrote for itself."""

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from memops.profile.frame import Frame
-    from memops.profile.heap import HeapProfile
-    from memops.profile.symbols import Name
+    from memops.profile.heap.profile import HeapProfile
+    from memops.profile.symbols.frame import Frame
+    from memops.profile.symbols.names import Name
 
 # operator new, new[] and their nothrow and aligned forms (Itanium C++ ABI 5.1.3), and C's own.
 _NEW = ("_Znw", "_Zna")

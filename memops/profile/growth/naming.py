@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from memops.profile.demangle import demangle
-from memops.profile.frame import locate
+from memops.profile.symbols.demangle import demangle
+from memops.profile.symbols.frame import locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping as Map
 
-    from memops.profile.frame import Frame
-    from memops.profile.heap import HeapProfile
-    from memops.profile.maps import AddressSpace
-    from memops.profile.symbols import Name, Names
+    from memops.profile.heap.profile import HeapProfile
+    from memops.profile.memory.maps import AddressSpace
+    from memops.profile.symbols.frame import Frame
+    from memops.profile.symbols.names import Name, Names
 
 Codes = tuple[int, ...]
 """A stack, leaf first, as indices into `Vocabulary.calls`, without the allocator's frames."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from memops.profile.trend import Trend, trend
+from memops.profile.growth.trend import Trend, trend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Map
     from collections.abc import Sequence
 
-    from memops.profile.naming import Call, Codes, Row
+    from memops.profile.growth.naming import Call, Codes, Row
 
 _SHORTEST = 1.0  # seconds; files copied without their times seem to be written all at once
 

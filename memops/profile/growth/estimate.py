@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
-from memops.profile.frame import Frame, locate
+from memops.profile.symbols.frame import Frame, locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from collections.abc import Mapping as Map
 
-    from memops.profile.heap import HeapProfile
-    from memops.profile.maps import AddressSpace
+    from memops.profile.heap.profile import HeapProfile
+    from memops.profile.memory.maps import AddressSpace
 
 Frames = tuple[Frame, ...]
 """A stack, the leaf first."""
@@ -102,7 +102,7 @@ def subtract(one: Profile, other: Profile) -> Profile:
     """*one* without what *other* contributed to it: the inverse of `merge`.
 
     The variance is subtracted too. For the error of the difference between two dumps, which are
-    estimates of their own, see `memops.profile.analysis`.
+    estimates of their own, see `memops.profile.growth.analysis`.
     """
     return _combine(one, other, -1)
 

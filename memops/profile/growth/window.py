@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from memops.profile.dumps import DumpFile
+    from memops.profile.heap.files import DumpFile
 
 
 @dataclass(frozen=True, slots=True)

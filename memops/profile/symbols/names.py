@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from memops.errors import UsageError
-from memops.profile.elf import open_elf
-from memops.profile.frame import JIT, UNMAPPED
+from memops.profile.symbols.elf import open_elf
+from memops.profile.symbols.frame import JIT, UNMAPPED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from memops.profile.elf import Elf
-    from memops.profile.frame import Frame
-    from memops.profile.maps import Mapping
-    from memops.profile.perfmap import PerfMap
+    from memops.profile.memory.maps import Mapping
+    from memops.profile.symbols.elf import Elf
+    from memops.profile.symbols.frame import Frame
+    from memops.profile.symbols.perfmap import PerfMap
 
 
 # HotSpot's CodeBlobs without a method: shared runtime, C1's Runtime1, adapters, StubRoutines.

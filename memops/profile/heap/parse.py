@@ -10,8 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 from memops.errors import UsageError
-from memops.profile.heap import Count, HeapProfile, Sampled, Samples, Thread, add
-from memops.profile.maps import parse_maps
+from memops.profile.heap.profile import Count, HeapProfile, Sampled, Samples, Thread, add
+from memops.profile.memory.maps import parse_maps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

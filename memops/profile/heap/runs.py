@@ -7,15 +7,15 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 from memops.errors import UsageError
-from memops.profile.heap_parse import parse_heap
+from memops.profile.heap.parse import parse_heap
 from memops.profile.unpack import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from memops.profile.dumps import DumpFile
-    from memops.profile.heap import HeapProfile
+    from memops.profile.heap.files import DumpFile
+    from memops.profile.heap.profile import HeapProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def read_heap(path: Path) -> HeapProfile:
     """The heap profile at *path*; raises `UsageError` naming file, line and what to do next."""
     text = read_file(path)
     if text.startswith(b"heap profile:"):
-        from memops.profile.heap_legacy import parse_legacy  # noqa: PLC0415 - hardly ever needed
+        from memops.profile.heap.legacy import parse_legacy  # noqa: PLC0415 - hardly ever needed
 
         return parse_legacy(text, str(path))
     return parse_heap(text, str(path))

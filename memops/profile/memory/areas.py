@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from memops.errors import UsageError
-from memops.profile.maps import Mapping, parse_maps
+from memops.profile.memory.maps import Mapping, parse_maps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

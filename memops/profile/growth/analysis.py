@@ -8,7 +8,7 @@ from math import sqrt
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from memops.profile.naming import Call, Codes, Row
+from memops.profile.growth.naming import Call, Codes, Row
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -23,7 +23,7 @@ from functools import cached_property
 from math import expm1
 from typing import TYPE_CHECKING, NamedTuple
 
-from memops.profile.maps import AddressSpace, Mapping
+from memops.profile.memory.maps import AddressSpace, Mapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Map
