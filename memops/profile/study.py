@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from memops.profile.growth.analysis import Analysis
     from memops.profile.growth.series import Series
     from memops.profile.heap.profile import HeapProfile
+    from memops.profile.verdict.values import Verdict
 
 AT_MOST = 40
 """Dumps of a series that are read unless more are asked for: more hardly make it surer."""
@@ -56,7 +57,8 @@ class Study:
 
     *first* is None where all that is live is shown; *others* are the processes left out; *notes*
     are sentences about the input that the reader must know. *series* is None for a single dump,
-    with a base of the user's choice, and where the files' times do not tell their order.
+    with a base of the user's choice, and where the files' times do not tell their order. *verdict*
+    is None where only heap profiles were given.
     """
 
     inputs: Inputs
@@ -68,6 +70,7 @@ class Study:
     others: tuple[Process, ...]
     notes: tuple[str, ...]
     series: Series | None = None
+    verdict: Verdict | None = None
 
 
 def study(
