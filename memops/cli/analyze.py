@@ -48,8 +48,6 @@ def _paths(_context: click.Context, _parameter: click.Parameter, value: object) 
               help="ELF files by build-id, path or name; / trusts this machine's.")  # fmt: skip
 @click.option("--perf-map", multiple=True, callback=_paths, metavar="FILE",
               help="Names of JIT code; the oldest map first.")  # fmt: skip
-@click.option("--at-most", default=40, show_default=True, type=click.IntRange(2),
-              help="Dumps to read of a series.")  # fmt: skip
 @click.option(
     "--since", metavar="TIME", help="Dumps from then on: 2h before the newest, or a time."
 )
@@ -65,7 +63,6 @@ def command(
     pid: int | None,
     symbols: list[Path],
     perf_map: list[Path],
-    at_most: int,
     since: str | None,
     until: str | None,
     keep_going: bool,  # noqa: FBT001 - click passes it by name
@@ -100,7 +97,6 @@ def command(
         pid=pid,
         base=base,
         keep_going=keep_going,
-        at_most=at_most,
         window=Window(since, until) if since or until else None,
         written={name: path for name, path in files_too.items() if path},
     )
@@ -114,7 +110,6 @@ def show(
     pid: int | None = None,
     base: Path | None = None,
     keep_going: bool = False,
-    at_most: int = 40,
     window: Window | None = None,
     written: Mapping[str, Path] | None = None,
 ) -> None:
@@ -136,9 +131,7 @@ def show(
     for at, each in enumerate(subjects):
         if at and style in {"text", "terminal"}:
             click.echo()
-        found = study(
-            each, pid=pid, base=base, keep_going=keep_going, at_most=at_most, window=window
-        )
+        found = study(each, pid=pid, base=base, keep_going=keep_going, window=window)
         click.echo(FORMATS[style](found, view), nl=False)
         for name, path in (written or {}).items():
             _write(name, path, found, view)

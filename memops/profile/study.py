@@ -7,28 +7,26 @@ from typing import TYPE_CHECKING
 
 from memops.errors import UsageError
 from memops.profile.growth.analysis import analyse
-from memops.profile.growth.naming import Vocabulary, condense
-from memops.profile.growth.series import Moment, series
+from memops.profile.growth.condense import Condenser
+from memops.profile.growth.naming import Lexicon, Vocabulary
+from memops.profile.growth.reading import read_run
 from memops.profile.growth.window import Window, within
 from memops.profile.heap.files import by_process, find_dumps
-from memops.profile.heap.runs import Process, Reader, Run, earlier, find_run, read_heap
+from memops.profile.heap.runs import Process, Reader, Run, find_run
 from memops.profile.symbols.allocator import allocator_module, allocator_test
 from memops.profile.symbols.names import ElfSymbols, JitSymbols, Names, files_here
 from memops.profile.symbols.perfmap import parse_perf_map
 from memops.profile.unpack import read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
     from collections.abc import Mapping as Map
+    from collections.abc import Sequence
     from pathlib import Path
 
     from memops.profile.growth.analysis import Analysis
     from memops.profile.growth.series import Series
-    from memops.profile.heap.profile import HeapProfile
+    from memops.profile.heap.dump import Dump
     from memops.profile.verdict.values import Verdict
-
-AT_MOST = 40
-"""Dumps of a series that are read unless more are asked for: more hardly make it surer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,39 +77,32 @@ def study(
     pid: int | None = None,
     base: Path | None = None,
     keep_going: bool = False,
-    at_most: int = AT_MOST,
     window: Window | None = None,
 ) -> Study:
     """The analysis of the largest process in *inputs*, or of *pid*; growth since *base* if given.
 
-    Without *base* the first dump of the process is what the last is compared with, and up to
-    *at_most* dumps make the series, of those in the *window*. Raises `UsageError` for a file that cannot be used and a *pid*
+    Without *base* the first dump of the process is what the last is compared with, and all of those
+    in the *window* make the series. Raises `UsageError` for a file that cannot be used and a *pid*
     without dumps; with *keep_going* such files are left out, and the notes tell of them.
     """
     reader = Reader(keep_going)
     runs = _runs(inputs, pid, reader, window)
-    chosen = max(runs, key=lambda run: run.process.live)
+    chosen = runs[0] if len(runs) == 1 else max(runs, key=lambda run: run.last.live)
     jit = JitSymbols(tuple(parse_perf_map(read_file(path)) for path in inputs.perf_maps))
-    words = _vocabulary(inputs, chosen.last, jit)
-    first: Path | None = None
-    notes: list[str] = []
-    moments: list[Moment] = []
-    for path, heap in _dumps(chosen, base, at_most, reader):
-        first = first or path
-        moments.append(_moment(path, heap, inputs, words))
-        if path in {first, chosen.files[-1].path}:
-            notes += _notes(path, heap, chosen.last)
-    single = len(moments) == 1
+    words = _vocabulary(inputs, chosen.last, jit, Lexicon())
+    condenser = Condenser(words, inputs.build_ids, remember=len(chosen.files) > 1)
+    found = read_run(chosen, condenser, lambda path: _time(path, inputs), reader, base)
+    single, calls = len(found.paths) == 1, words.lexicon.calls
     return Study(
         inputs=inputs,
-        process=chosen.process,
-        first=None if single else first,
-        last=chosen.files[-1].path,
+        process=chosen.process(found.live),
+        first=None if single else found.paths[0],
+        last=found.paths[-1],
         interval=chosen.last.interval,
-        analysis=analyse(moments[-1].rows, None if single else moments[0].rows, words.calls),
-        others=tuple(run.process for run in runs if run is not chosen),
-        notes=(*reader.left_out, *dict.fromkeys(notes), *_conflicts(chosen.last, jit)),
-        series=None if base else series(moments, words.calls),
+        analysis=analyse(found.after, None if single else found.before, calls),
+        others=tuple(run.process() for run in runs if run is not chosen),
+        notes=(*reader.left_out, *dict.fromkeys(found.notes), *_conflicts(words, jit)),
+        series=None if base else found.track.series(calls),
     )
 
 
@@ -130,26 +121,9 @@ def _runs(inputs: Inputs, pid: int | None, reader: Reader, window: Window | None
     return runs
 
 
-def _dumps(
-    run: Run, base: Path | None, at_most: int, reader: Reader
-) -> Iterator[tuple[Path, HeapProfile]]:
-    """The dumps to compare, in their order: the last one of *run* comes last."""
-    if base is not None:
-        yield base, read_heap(base)
-    else:
-        yield from earlier(run, max(at_most, 2) - 1, reader)
-    yield run.files[-1].path, run.last
-
-
-def _vocabulary(inputs: Inputs, heap: HeapProfile, jit: JitSymbols) -> Vocabulary:
-    elf = ElfSymbols(tuple(inputs.symbols), files_here(heap.mappings))
-    module = allocator_module(heap)
-    return Vocabulary(Names((elf, jit)), allocator_test(module))
-
-
-def _moment(path: Path, heap: HeapProfile, inputs: Inputs, words: Vocabulary) -> Moment:
-    rows = condense(heap, inputs.build_ids, words)
-    return Moment(_time(path, inputs), rows, heap.interval)
+def _vocabulary(inputs: Inputs, dump: Dump, jit: JitSymbols, lexicon: Lexicon) -> Vocabulary:
+    elf = ElfSymbols(tuple(inputs.symbols), files_here(dump.mappings))
+    return Vocabulary(Names((elf, jit)), allocator_test(allocator_module(dump)), lexicon)
 
 
 def _time(path: Path, inputs: Inputs) -> float:
@@ -157,26 +131,10 @@ def _time(path: Path, inputs: Inputs) -> float:
     return path.stat().st_mtime if time is None else time
 
 
-def _notes(path: Path, heap: HeapProfile, last: HeapProfile) -> Iterator[str]:
-    """What the reader must know of the first dump and the last."""
-    if heap.scaling == "inconsistent":
-        yield f"{path.name}: its stacks do not add up to its header; is it mixed?"
-    if heap.scaling == "raw" and heap.writer == "jemalloc" and len(heap.stacks) > 1:
-        yield "jemalloc before 5.3.0: stacks that mix sizes are averaged, so less exact"
-    if heap.executable != last.executable:
-        yield f"the base is a dump of another program, {heap.executable}"
-
-
-def _conflicts(heap: HeapProfile, jit: JitSymbols) -> list[str]:
-    """A note if the perf maps disagree on addresses of *heap*: code was compiled anew meanwhile."""
+def _conflicts(words: Vocabulary, jit: JitSymbols) -> list[str]:
+    """A note if the perf maps disagree on addresses that were named: code was compiled anew meanwhile."""
     if len(jit.maps) < 2:  # noqa: PLR2004 - one alone agrees
         return []
-    addresses = {pc for stack in heap.stacks for pc in stack if not _in_file(heap, pc)}
-    count = sum(map(jit.disagree, addresses))
+    count = sum(jit.disagree(frame.offset) for frame in words if not frame.has_file)
     what = f"the perf maps disagree on {count} JIT addresses: the newest names them"
     return [what] if count else []
-
-
-def _in_file(heap: HeapProfile, address: int) -> bool:
-    mapping = heap.space.at(address - 1)
-    return mapping is not None and mapping.is_file

@@ -3,8 +3,8 @@
 One object: ``schema`` (1), ``app``, ``host``, ``life``, ``process`` (``pid``, ``executable``,
 ``dumps``, ``live``), ``first`` and ``last`` (paths, ``first`` null without a base), ``interval``,
 ``is_growth``, ``live`` and ``growth`` (amounts), ``culprits``, ``functions``, ``stacks``,
-``unnamed``, ``others``, ``notes``, ``series`` (null, or ``times``, ``whole`` and ``stacks``, by the
-low end of their trends). A trend is ``slope``, ``low`` and ``high`` in bytes a second, ``verdict`` and
+``unnamed``, ``others``, ``notes``, ``series`` (null, or ``dumps``, ``interval``, ``times``, ``sizes``,
+``whole`` and ``stacks``, by the low end of their trends, each with its ``calls`` and ``sizes``). A trend is ``slope``, ``low`` and ``high`` in bytes a second, ``verdict`` and
 ``more`` (dumps needed to tell). An amount is ``bytes``, ``objects`` and ``error`` (one sigma of
 the bytes); all sizes are bytes. A call is ``function``, ``module`` and ``reason`` (why it has no
 name, else empty); ``calls`` of a stack are leaf first.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from memops.profile.growth.analysis import Grown
+    from memops.profile.growth.series import Series
     from memops.profile.study import Study
     from memops.report.view import View
 
@@ -51,8 +52,21 @@ def as_object(study: Study) -> dict[str, object]:
         "unnamed": [{"reason": reason, "bytes": size} for reason, size in analysis.unnamed],
         "others": _plain(study.others),
         "notes": list(study.notes),
-        "series": _plain(study.series),
+        "series": _series(study.series) if study.series else None,
     }
+
+
+def _series(series: Series) -> object:
+    plain = {
+        each.name: _plain(getattr(series, each.name))
+        for each in fields(series)
+        if each.name != "stacks"
+    }
+    stacks = [
+        {"calls": _plain(each.calls), "sizes": _plain(each.sizes), "trend": _plain(each.trend)}
+        for each in series.stacks
+    ]
+    return plain | {"stacks": stacks}
 
 
 def _stack(stack: Grown) -> object:

@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from memops.profile.heap.profile import Count, add, unsample
-from memops.profile.heap.runs import read_heap
+from memops.profile.heap.runs import read_dump, read_heap
 from memops.profile.symbols.allocator import allocator_module, allocator_test
 from memops.profile.symbols.frame import locate
 from memops.profile.symbols.names import ElfSymbols, JitSymbols, Names, files_here
@@ -67,10 +67,11 @@ def samples(study: Study) -> Samples:
 
     Raises `UsageError` for a file that is no longer as it was.
     """
-    last = read_heap(study.last)
+    dump = read_dump(study.last)
+    last = dump.profile()
     dumps = [(last, 1), *((read_heap(path), -1) for path in [study.first] if path)]
     names = _names(study, last)
-    is_allocator = allocator_test(allocator_module(last))
+    is_allocator = allocator_test(allocator_module(dump))
     places: dict[Frame, Place] = {}
     sums: defaultdict[Sample, Count] = defaultdict(lambda: Count(0, 0))
     skip = _Skip(lambda frame: is_allocator(frame, names(frame)))

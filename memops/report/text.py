@@ -59,12 +59,12 @@ def title(study: Study) -> str:
 def sentences(study: Study) -> list[str]:
     """The functions behind the growth, one sentence each; or that nothing grew."""
     analysis = study.analysis
-    total = sum(max(each.amount.bytes, 0) for each in analysis.stacks)
-    found = [each for each in analysis.culprits if each.amount.bytes > max(total * _SHARE, 0)]
+    largest = analysis.largest_culprits(_SENTENCES)
+    found = [each for each in largest if each.amount.bytes > analysis.grown * _SHARE]
     if not found:
         return ["nothing grew between the first dump and the last" if analysis.is_growth else
                 "nothing is live in this dump"]  # fmt: skip
-    return [sentence(each, study) for each in found[:_SENTENCES]]
+    return [sentence(each, study) for each in found]
 
 
 def sentence(culprit: Culprit, study: Study) -> str:
@@ -126,12 +126,13 @@ def _subject(study: Study) -> list[str]:
 
 def table(study: Study, top: int) -> list[tuple[str, str, str, str]]:
     """The *top* functions: what each allocated, its share, what it and its callees did, its name."""
-    rows = [row for row in study.analysis.functions if row.flat.bytes or row.cumulative.bytes]
+    largest = study.analysis.largest_functions(top)
+    rows = [row for row in largest if row.flat.bytes or row.cumulative.bytes]
     if not rows:
         return []
     head = "grown" if study.analysis.is_growth else "live"
     total = study.analysis.growth.bytes
-    return [(head, "share", "with callees", "function"), *(_row(row, total) for row in rows[:top])]
+    return [(head, "share", "with callees", "function"), *(_row(row, total) for row in rows)]
 
 
 def _table(study: Study, top: int, width: int) -> list[str]:
@@ -159,7 +160,7 @@ def trends(study: Study, width: int) -> list[str]:
         return []
     span = series.times[-1] - series.times[0]
     per, unit = (_HOUR, "an hour") if span >= _HOUR / 12 else (60, "a minute")
-    over = f"{format_duration(span)} by the files' times, {len(series.times)} dumps"
+    over = f"{format_duration(span)} by the files' times, {series.dumps} dumps"
     lines = [f"{f'grows {unit}':>22}  from .. to with 95 %, over {over}"]
     growing = [each for each in series.stacks if each.trend.slope > _SHARE * steepest]
     lines += [_trend(each, per) for each in growing[:_TRENDS]]
@@ -180,9 +181,9 @@ def _trend(each: Growing, per: int) -> str:
 def stacks(study: Study, width: int) -> list[str]:
     """The largest stacks, leaf first, each frame on a line of its own."""
     lines: list[str] = []
-    total = sum(max(each.amount.bytes, 0) for each in study.analysis.stacks)
-    for stack in study.analysis.stacks[:_STACKS]:
-        if stack.amount.bytes > 0 and (stack.amount.bytes > _MINOR * total or not lines):
+    for stack in study.analysis.largest_stacks(_STACKS):
+        size = stack.amount.bytes
+        if size > 0 and (size > _MINOR * study.analysis.grown or not lines):
             lines += [clip(line, width) for line in _stack(stack, sign=study.analysis.is_growth)]
     return lines
 

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from hypothesis import given
 
+from memops.profile.growth.condense import Condenser
 from memops.profile.growth.estimate import Profile, estimate, keep, merge, subtract
-from memops.profile.growth.naming import Vocabulary, condense
+from memops.profile.growth.naming import Lexicon, Vocabulary
 from memops.profile.heap.parse import parse_heap
-from memops.profile.heap.runs import read_heap
+from memops.profile.heap.runs import read_dump
 from memops.profile.symbols.allocator import allocator_module, allocator_test
 from memops.profile.symbols.names import ElfSymbols, JitSymbols, Names
 from tests.corpus import read
@@ -62,12 +63,13 @@ def test_the_variance_is_the_interval_times_the_bytes() -> None:
 
 def test_what_is_condensed_is_what_is_estimated() -> None:
     for name in read.NAMES:
-        heap = read_heap(read.dumps(name)[-1])
-        words = Vocabulary(
-            Names((ElfSymbols(), JitSymbols())), allocator_test(allocator_module(heap))
-        )
-        rows, whole = condense(heap, {}, words).values(), estimate(heap, {}).total
+        dump = read_dump(read.dumps(name)[-1])
+        is_allocator = allocator_test(allocator_module(dump))
+        words = Vocabulary(Names((ElfSymbols(), JitSymbols())), is_allocator, Lexicon())
+        found, whole = Condenser(words, {}).condense(dump), estimate(dump.profile(), {}).total
+        rows = found.rows.values()
 
         assert sum(row.bytes for row in rows) == whole.bytes
         assert sum(row.objects for row in rows) == whole.objects
         assert sum(row.variance for row in rows) == whole.variance
+        assert found.live == dump.live == whole.bytes

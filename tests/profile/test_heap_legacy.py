@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memops.errors import UsageError
-from memops.profile.heap.legacy import parse_legacy
+from memops.profile.heap.legacy import look_through_legacy
 from memops.profile.heap.profile import Count
 from memops.profile.heap.runs import read_heap
 from memops.profile.study import Inputs, study
@@ -47,8 +47,8 @@ def test_what_leaked_is_exactly_what_the_program_said() -> None:
 
 
 def test_sampled_profiles_are_scaled_as_pprof_scales_them() -> None:
-    heap = parse_legacy(SAMPLED, "x")
-    half = parse_legacy(SAMPLED.replace(b"heap_v2/524288", b"heap/1048576"), "x")
+    heap = look_through_legacy(SAMPLED, "x").profile()
+    half = look_through_legacy(SAMPLED.replace(b"heap_v2/524288", b"heap/1048576"), "x").profile()
 
     assert heap.live == half.live
     assert heap.live[0x7F0000002005,] == Count(9, 557738)  # 65536 / (1 - exp(-1/8))
@@ -66,7 +66,7 @@ BROKEN = {
 @pytest.mark.parametrize(("text", "says"), BROKEN.values(), ids=BROKEN.keys())
 def test_a_broken_profile_is_refused_in_one_line_that_says_where(text: bytes, says: str) -> None:
     with pytest.raises(UsageError) as refused:
-        parse_legacy(text, "x")
+        look_through_legacy(text, "x").profile()
 
     assert str(refused.value).startswith(says)
 
@@ -75,7 +75,7 @@ def test_a_broken_profile_is_refused_in_one_line_that_says_where(text: bytes, sa
 def test_no_bytes_crash_the_reader(noise: bytes, at: int) -> None:
     for text in (noise, SAMPLED[:at] + noise + SAMPLED[at:]):
         try:
-            assert parse_legacy(text, "noise").live is not None
+            assert look_through_legacy(text, "noise").profile().live is not None
         except UsageError:
             continue
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memops.profile.growth.naming import Call, Row
-from memops.profile.growth.series import Moment, series
+from memops.profile.growth.series import MOST, RANKED, Series, Track
 from memops.profile.growth.trend import (
     LEAKS,
     PERIODIC,
@@ -16,9 +16,10 @@ from memops.profile.growth.trend import (
     SHRINKS,
     STEADY,
     TOO_EARLY,
+    Times,
     trend,
 )
-from memops.profile.study import Inputs, study
+from memops.profile.study import study
 from tests.corpus import read
 
 MIB = 1 << 20
@@ -38,7 +39,7 @@ def sampled(pieces: list[int], size: int, dice: random.Random) -> list[int]:
 
 def test_the_interval_holds_the_true_growth_as_often_as_it_says() -> None:
     dice, held, runs = random.Random(7), 0, 300
-    times = [60.0 * minute for minute in range(12)]
+    times = Times(tuple(60.0 * minute for minute in range(12)))
     for _ in range(runs):
         found = trend(times, sampled([40 * minute for minute in range(12)], 8192, dice), R)
         held += found.low <= 40 * 8192 / 60 <= found.high
@@ -49,9 +50,9 @@ def test_the_interval_holds_the_true_growth_as_often_as_it_says() -> None:
 def test_noise_is_seldom_called_a_leak() -> None:
     """Memory that is freed and taken anew all the time: each dump is sampled afresh."""
     dice, called, runs = random.Random(7), 0, 300
-    times = [60.0 * minute for minute in range(12)]
+    times = Times(tuple(60.0 * minute for minute in range(12)))
     for _ in range(runs):
-        sizes = [sampled([2000], 8192, dice)[0] for _ in times]
+        sizes = [sampled([2000], 8192, dice)[0] for _ in times.moments]
         called += trend(times, sizes, R).verdict == LEAKS
 
     assert called / runs < 0.05
@@ -76,7 +77,7 @@ GROWTH = [
     ("sizes", "verdict"), [row[1:] for row in GROWTH], ids=[r[0] for r in GROWTH]
 )
 def test_each_kind_of_growth_has_its_name(sizes: list[int], verdict: str) -> None:
-    times = [60.0 * minute for minute in range(len(sizes))]
+    times = Times(tuple(60.0 * minute for minute in range(len(sizes))))
     interval = 1 if verdict is STEADY else 4096
 
     found = trend(times, sizes, interval if len(sizes) > 4 else R)
@@ -86,7 +87,7 @@ def test_each_kind_of_growth_has_its_name(sizes: list[int], verdict: str) -> Non
 
 
 def test_one_odd_dump_does_not_move_the_slope() -> None:
-    times = [float(at) for at in range(20)]
+    times = Times(tuple(float(at) for at in range(20)))
     sizes = [1000 * at for at in range(20)]
     odd = [*sizes[:7], 10**9, *sizes[8:]]
 
@@ -101,7 +102,7 @@ def test_one_odd_dump_does_not_move_the_slope() -> None:
 def test_a_straight_line_is_found_exactly(times: list[float], slope: int, start: int) -> None:
     sizes = [int(start + slope * time) for time in times]
 
-    found = trend(times, sizes, 1)
+    found = trend(Times(tuple(times)), sizes, 1)
 
     assert found.slope == pytest.approx(slope)
     assert found.low <= found.slope <= found.high
@@ -112,23 +113,34 @@ def test_a_straight_line_is_found_exactly(times: list[float], slope: int, start:
     st.integers(1, 2**40),
 )
 def test_any_sizes_have_a_trend(sizes: list[int], interval: int) -> None:
-    found = trend([float(at) for at in range(len(sizes))], sizes, interval)
+    found = trend(Times(tuple(float(at) for at in range(len(sizes)))), sizes, interval)
 
     assert found.low <= found.slope <= found.high
     assert found.more >= 0
 
 
+Rows = dict[tuple[int, ...], Row]
+
+
+def series(
+    moments: list[tuple[float, Rows]], calls: list[Call], interval: int = R
+) -> Series | None:
+    track = Track()
+    for time, rows in moments:
+        track.add(time, rows, interval)
+    return track.series(calls)
+
+
 def test_stacks_are_ranked_by_the_growth_that_is_sure() -> None:
     calls = [Call("sure", "app"), Call("wild", "app"), Call("late", "app")]
-    moments = [
-        Moment(
+    moments: list[tuple[float, Rows]] = [
+        (
             60.0 * at,
             {
                 (0,): Row(at * 10 * MIB, at, 0),
                 (1,): Row((at * 12 + 60 * (at % 2)) * MIB, at, 0),
                 **({(2,): Row((at - 4) * MIB, 1, 0)} if at > 4 else {}),
             },
-            R,
         )
         for at in range(8)
     ]
@@ -143,18 +155,49 @@ def test_stacks_are_ranked_by_the_growth_that_is_sure() -> None:
 
 
 def test_without_times_that_tell_the_order_there_is_no_series() -> None:
-    def moments(*times: float) -> list[Moment]:
-        return [Moment(time, {(0,): Row(1, 1, 0)}, 1) for time in times]
+    def moments(*times: float) -> list[tuple[float, Rows]]:
+        return [(time, {(0,): Row(1, 1, 0)}) for time in times]
 
     calls = [Call("f", "app")]
 
-    assert series(moments(5.0), calls) is None
-    assert series(moments(5.0, 4.0, 9.0), calls) is None
-    assert series(moments(5.0, 5.1, 5.2), calls) is None  # copied without their times
-    assert series(moments(5.0, 65.0), calls) is not None
-    same = series(moments(5.0, 5.0, 9.0), calls)
+    assert series(moments(5.0), calls, 1) is None
+    assert series(moments(5.0, 4.0, 9.0), calls, 1) is None
+    assert series(moments(5.0, 5.1, 5.2), calls, 1) is None  # copied without their times
+    assert series(moments(5.0, 65.0), calls, 1) is not None
+    same = series(moments(5.0, 5.0, 9.0), calls, 1)
     assert same is not None
     assert same.times == (5.0, 9.0)
+
+
+@given(st.integers(2, 5 * MOST), st.integers(1, 10**6))
+def test_of_any_number_of_dumps_a_bounded_number_of_moments_tells_the_slope(
+    count: int, rate: int
+) -> None:
+    moments: list[tuple[float, Rows]] = [
+        (60.0 * at, {(0,): Row(60 * rate * at + 7, 1, 0)}) for at in range(count)
+    ]
+
+    found = series(moments, [Call("f", "app")], 1)
+
+    assert found is not None
+    assert found.dumps == count
+    assert 2 <= len(found.times) <= MOST
+    assert found.stacks[0].trend.slope == pytest.approx(rate, rel=0.02)
+    assert found.sizes == found.stacks[0].sizes
+
+
+def test_memory_grows_with_the_stacks_and_not_with_the_dumps() -> None:
+    track = Track()
+    few: Rows = {(at,): Row(100 + at, 1, 0) for at in range(3)}
+    for at in range(10 * MOST):
+        track.add(float(at), few, 1)
+    track.add(1e6, {(at,): Row(1, 1, 0) for at in range(RANKED + 500)}, 1)
+    found = track.series([Call(f"f{at}", "app") for at in range(RANKED + 500)])
+
+    assert sum(map(len, track.stacks.values())) <= MOST * (RANKED + 500)
+    assert {len(sizes) for sizes in track.stacks.values()} == {len(track.times)}
+    assert found is not None
+    assert len(found.stacks) == RANKED
 
 
 def test_the_leak_of_the_corpus_is_found_by_its_series(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,19 +207,3 @@ def test_the_leak_of_the_corpus_is_found_by_its_series(monkeypatch: pytest.Monke
     assert found is not None
     assert [call.function for call in found.stacks[0].calls][:2] == ["rent_page", "serve_request"]
     assert found.stacks[0].trend.verdict == LEAKS
-
-
-def test_of_many_dumps_some_are_read_and_always_the_first_and_last(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(read.HERE)
-    all_of_it, two = study(read.inputs("leak")), study(read.inputs("leak"), at_most=2)
-
-    assert two.series is not None
-    assert len(two.series.times) == 2
-    assert (two.first, two.last, two.analysis) == (
-        all_of_it.first,
-        all_of_it.last,
-        all_of_it.analysis,
-    )
-    assert isinstance(two.inputs, Inputs)

@@ -1,9 +1,15 @@
-"""What grew between two dumps of a process, or what is live in one: by stack and by function."""
+"""What grew between two dumps of a process, or what is live in one: by stack and by function.
+
+A profile has tens of thousands of stacks, and a person reads the largest few: sums are made of all of
+them, records only of those that are asked for.
+"""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import heapq
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from math import sqrt
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,11 +17,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from memops.profile.growth.naming import Call, Codes, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from collections.abc import Mapping as Map
 
 _ZERO = Row(0, 0, 0)
-_Part = tuple[set[int], Row]  # the functions of a stack, each once, and what the stack adds up to
 
 
 class Amount(NamedTuple):
@@ -56,48 +61,171 @@ class Culprit(NamedTuple):
     live: Amount
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Analysis:
-    """The growth of one process; stacks, functions and culprits with the largest first.
+    """The growth of one process: *rows* by stack, of functions that are indices into *words*.
 
-    *live* is what the last dump holds; *growth* is *live* less what the first holds, or all of
-    *live* when there is no first (*is_growth* tells). *unnamed* tells why frames have no name, with
-    the bytes that grew in stacks with such frames.
+    *after* are the rows of the last dump; without a first one (*is_growth* is false) they are the
+    growth.
     """
 
-    live: Amount
-    growth: Amount
+    rows: Map[Codes, Row]
+    after: Map[Codes, Row]
+    words: Sequence[Call]
     is_growth: bool
-    stacks: tuple[Grown, ...]
-    functions: tuple[FunctionRow, ...]
-    culprits: tuple[Culprit, ...]
-    unnamed: tuple[tuple[str, int], ...]
+
+    @cached_property
+    def live(self) -> Amount:
+        """What the last dump holds."""
+        return _amount(_sum(self.after.values()))
+
+    @cached_property
+    def growth(self) -> Amount:
+        """What it holds more than the first."""
+        return _amount(_sum(self.rows.values()))
+
+    @cached_property
+    def grown(self) -> int:
+        """The bytes of the stacks that grew, whatever others shrank by."""
+        return sum(row[0] for row in self.rows.values() if row[0] > 0)
+
+    @cached_property
+    def stacks(self) -> tuple[Grown, ...]:
+        """All stacks, the largest first."""
+        ordered = sorted(self.rows.items(), key=lambda each: -each[1][0])
+        return tuple(map(self._stack, ordered))
+
+    @cached_property
+    def functions(self) -> tuple[FunctionRow, ...]:
+        """All functions, by what they allocated themselves."""
+        return self._function_rows(dict.fromkeys(code for codes in self.rows for code in codes))
+
+    @cached_property
+    def culprits(self) -> tuple[Culprit, ...]:
+        """All functions with their callers, by what they allocated."""
+        return self._culprits(self._blamed_sums)
+
+    @cached_property
+    def unnamed(self) -> tuple[tuple[str, int], ...]:
+        """Why frames have no name, with the bytes that grew in stacks with such frames."""
+        reasons = {code: call.reason for code, call in enumerate(self.words) if call.reason}
+        nameless = frozenset(reasons)
+        sums: Counter[str] = Counter()
+        for codes, row in self.rows.items():
+            if row[0] > 0 and not nameless.isdisjoint(codes):
+                for reason in {reasons[code] for code in nameless.intersection(codes)}:
+                    sums[reason] += row[0]
+        return tuple(sorted(sums.items(), key=lambda each: (-each[1], each[0])))
+
+    def largest_stacks(self, count: int) -> tuple[Grown, ...]:
+        """The first *count* of `stacks`."""
+        found = heapq.nsmallest(count, self.rows.items(), key=lambda each: -each[1][0])
+        return tuple(map(self._stack, found))
+
+    def largest_functions(self, count: int) -> tuple[FunctionRow, ...]:
+        """The first *count* of `functions`."""
+        sizes = heapq.nlargest(count, (row[0] for row in self._flat.values()))
+        if len(sizes) < count or sizes[-1] <= 0:
+            return self.functions[:count]
+        least = sizes[-1] if sizes else 0
+        return self._function_rows([code for code, row in self._flat.items() if row[0] >= least])[
+            :count
+        ]
+
+    def largest_culprits(self, count: int) -> tuple[Culprit, ...]:
+        """The first *count* of `culprits`."""
+        sums = self._blamed_sums
+        sizes = heapq.nlargest(count, (row[0] for row in sums.values()))
+        least = sizes[-1] if sizes else 0
+        return self._culprits({codes: row for codes, row in sums.items() if row[0] >= least})[
+            :count
+        ]
+
+    def _stack(self, item: tuple[Codes, Row]) -> Grown:
+        return Grown(item[0], self.words, _amount(item[1]))
+
+    @cached_property
+    def _flat(self) -> dict[int, Row]:
+        """What each function allocated itself."""
+        sums: dict[int, Row] = {}
+        for codes, row in self.rows.items():
+            for code in codes[:1]:
+                sums[code] = _plus(sums[code], row) if code in sums else row
+        return sums
+
+    def _function_rows(self, codes: Iterable[int]) -> tuple[FunctionRow, ...]:
+        sums = self._cumulative(frozenset(codes))
+        found = [
+            FunctionRow(self.words[code], _amount(self._flat.get(code, _ZERO)), _amount(row))
+            for code, row in sums.items()
+        ]
+        return tuple(sorted(found, key=_by_flat))
+
+    def _cumulative(self, wanted: frozenset[int]) -> dict[int, Row]:
+        """What the *wanted* functions allocated with all they called; each counts once a stack."""
+        sums: dict[int, Row] = {}
+        for codes, row in self.rows.items():
+            for code in wanted.intersection(codes):
+                sums[code] = _plus(sums[code], row) if code in sums else row
+        return sums
+
+    @cached_property
+    def _blamed_sums(self) -> dict[Codes, Row]:
+        return self._by_blame(self.rows)
+
+    def _culprits(self, sums: Map[Codes, Row]) -> tuple[Culprit, ...]:
+        live = sums
+        if self.rows is not self.after:
+            stacks = {
+                codes: row for codes, row in self.after.items() if self._blamed(codes) in sums
+            }
+            live = self._by_blame(stacks)
+        found = [
+            Culprit(
+                self.words[codes[0]],
+                self.words[codes[1]] if codes[1:] else None,
+                _amount(row),
+                _amount(live.get(codes, _ZERO)),
+            )
+            for codes, row in sums.items()
+            if codes
+        ]
+        return tuple(sorted(found, key=lambda each: (-each.amount.bytes, each.function)))
+
+    def _by_blame(self, rows: Map[Codes, Row]) -> dict[Codes, Row]:
+        sums: dict[Codes, Row] = {}
+        for codes, row in rows.items():
+            blamed = self._blamed(codes)
+            sums[blamed] = _plus(sums[blamed], row) if blamed in sums else row
+        return sums
+
+    def _blamed(self, codes: Codes) -> Codes:
+        """The first function with a name in the module that allocates, and its caller.
+
+        A stripped library names only what it exports: ``inflate``, say, for the static function in
+        it that calls malloc.
+        """
+        if not codes or not (leaf := self.words[codes[0]]).reason:
+            return codes[:2]
+        for at, code in enumerate(codes):
+            call = self.words[code]
+            if call.module != leaf.module:
+                break
+            if not call.reason:
+                return codes[at : at + 2]
+        return codes[:2]
 
 
 def analyse(
-    after: Map[Codes, Row], before: Map[Codes, Row] | None, calls: Sequence[Call]
+    after: Map[Codes, Row], before: Map[Codes, Row] | None, words: Sequence[Call]
 ) -> Analysis:
     """What grew from *before* to *after*; all that is live in *after* without a *before*."""
-    is_growth = before is not None
-    before = before or {}
-    rows = _grown(after, before) if before else after
-    rows = {codes: row for codes, row in rows.items() if row[0] or row[1]}
-    parts = [(set(codes), row) for codes, row in rows.items()]
-    end, start = _sum(after.values()), _sum(before.values())
-    return Analysis(
-        live=_amount(end),
-        growth=_amount(_growth(start, end)),
-        is_growth=is_growth,
-        stacks=_stacks(rows, calls),
-        functions=_functions(rows, parts, calls),
-        culprits=_culprits(rows, after, calls),
-        unnamed=_unnamed(parts, calls),
-    )
-
-
-def _grown(after: Map[Codes, Row], before: Map[Codes, Row]) -> dict[Codes, Row]:
+    if before is None:
+        return Analysis(after, after, words, is_growth=False)
     stacks = dict.fromkeys([*before, *after])
-    return {codes: _growth(before.get(codes, _ZERO), after.get(codes, _ZERO)) for codes in stacks}
+    rows = {codes: _growth(before.get(codes, _ZERO), after.get(codes, _ZERO)) for codes in stacks}
+    grown = {codes: row for codes, row in rows.items() if row[0] or row[1]}
+    return Analysis(grown, after, words, is_growth=True)
 
 
 def _growth(before: Row, after: Row) -> Row:
@@ -109,6 +237,10 @@ def _growth(before: Row, after: Row) -> Row:
     return Row(after[0] - before[0], after[1] - before[1], after[2] + before[2])
 
 
+def _plus(one: Row, other: Row) -> Row:
+    return Row(one[0] + other[0], one[1] + other[1], one[2] + other[2])
+
+
 def _sum(rows: Collection[Row]) -> Row:
     return Row(*(sum(map(itemgetter(at), rows)) for at in range(3)))
 
@@ -117,77 +249,5 @@ def _amount(row: Row) -> Amount:
     return Amount(row[0], row[1], sqrt(row[2]))
 
 
-def _stacks(rows: Map[Codes, Row], calls: Sequence[Call]) -> tuple[Grown, ...]:
-    ordered = sorted(rows.items(), key=lambda each: -each[1][0])
-    return tuple([Grown(codes, calls, _amount(row)) for codes, row in ordered])
-
-
-def _functions(
-    rows: Map[Codes, Row], parts: Sequence[_Part], calls: Sequence[Call]
-) -> tuple[FunctionRow, ...]:
-    flat: defaultdict[int, list[Row]] = defaultdict(list)
-    cumulative: defaultdict[int, list[Row]] = defaultdict(list)
-    for codes, row in rows.items():
-        for code in codes[:1]:
-            flat[code].append(row)
-    for members, row in parts:
-        for code in members:
-            cumulative[code].append(row)
-    found = [
-        FunctionRow(calls[code], _amount(_sum(flat.get(code, ()))), _amount(_sum(having)))
-        for code, having in cumulative.items()
-    ]
-    return tuple(sorted(found, key=_by_flat))
-
-
 def _by_flat(row: FunctionRow) -> tuple[int, int, Call]:
     return -row.flat.bytes, -row.cumulative.bytes, row.call
-
-
-def _culprits(
-    rows: Map[Codes, Row], after: Map[Codes, Row], calls: Sequence[Call]
-) -> tuple[Culprit, ...]:
-    grown = _by_blame(rows, calls)
-    live = grown if rows == after else _by_blame(after, calls)
-    found = (
-        Culprit(
-            calls[codes[0]],
-            calls[codes[1]] if codes[1:] else None,
-            _amount(_sum(parts)),
-            _amount(_sum(live.get(codes, ()))),
-        )
-        for codes, parts in grown.items()
-        if codes
-    )
-    return tuple(sorted(found, key=lambda each: (-each.amount.bytes, each.function)))
-
-
-def _by_blame(rows: Map[Codes, Row], calls: Sequence[Call]) -> Map[Codes, list[Row]]:
-    found: defaultdict[Codes, list[Row]] = defaultdict(list)
-    for codes, row in rows.items():
-        found[_blamed(codes, calls)].append(row)
-    return found
-
-
-def _blamed(codes: Codes, calls: Sequence[Call]) -> Codes:
-    """The first function with a name in the module that allocates, and its caller.
-
-    A stripped library names only what it exports: ``inflate``, say, for the static function in it
-    that calls malloc.
-    """
-    for at, code in enumerate(codes):
-        call = calls[code]
-        if call.module != calls[codes[0]].module:
-            break
-        if not call.reason:
-            return codes[at : at + 2]
-    return codes[:2]
-
-
-def _unnamed(parts: Sequence[_Part], calls: Sequence[Call]) -> tuple[tuple[str, int], ...]:
-    nameless = {code for code, call in enumerate(calls) if call.reason}
-    sums: Counter[str] = Counter()
-    for members, row in parts:
-        for reason in {calls[code].reason for code in nameless & members}:
-            sums[reason] += max(row[0], 0)
-    return tuple(sorted(sums.items(), key=lambda each: (-each[1], each[0])))

@@ -1,12 +1,16 @@
-"""All dumps of a process: the live bytes of each stack over time, and which stacks grow."""
+"""All dumps of a process: the live bytes of each stack over time, and which stacks grow.
+
+However many dumps there are, no more than `MOST` moments are kept: when they become more, neighbours
+are averaged. So memory grows with the number of different stacks, not with that of the dumps.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
+import heapq
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from memops.profile.growth.trend import Trend, trend
+from memops.profile.growth.trend import Times, Trend, trend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Map
@@ -14,62 +18,136 @@ if TYPE_CHECKING:
 
     from memops.profile.growth.naming import Call, Codes, Row
 
+MOST = 64
+"""Moments of a series: a slope through more is hardly any surer."""
+RANKED = 1000
+"""Stacks of which the trend is found: those that changed the most."""
 _SHORTEST = 1.0  # seconds; files copied without their times seem to be written all at once
 
 
-class Moment(NamedTuple):
-    """One dump: its *time* (seconds since the epoch), its rows by stack, its sampling *interval*."""
+class Growing(NamedTuple):
+    """A stack, leaf first, its live bytes at each moment of the series, and its trend.
 
-    time: float
-    rows: Map[Codes, Row]
-    interval: int
+    Its *codes* are indices into *words*.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Growing:
-    """A stack, leaf first, its live bytes in each dump of the series, and its trend."""
-
-    calls: tuple[Call, ...]
+    codes: Codes
+    words: Sequence[Call]
     sizes: tuple[int, ...]
     trend: Trend
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The functions of the stack, the leaf first."""
+        return tuple(map(self.words.__getitem__, self.codes))
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The dumps at *times* (seconds since the epoch), and all stacks by the low end of their trend.
+    """The moments at *times* (seconds since the epoch), and stacks by the low end of their trend.
 
-    *whole* is the trend of everything together.
+    *dumps* are all that were read; *whole* is the trend of everything together, and *sizes* its live
+    bytes; *interval* is the sampling interval in bytes.
     """
 
     times: tuple[float, ...]
+    sizes: tuple[int, ...]
     whole: Trend
     stacks: tuple[Growing, ...]
+    dumps: int
+    interval: int
 
 
-def series(moments: Sequence[Moment], calls: Sequence[Call]) -> Series | None:
-    """The series of *moments*; None for a single one, or if their times do not tell their order.
+@dataclass
+class Track:
+    """The series while it grows: the dumps are added in the order of their writing."""
 
-    Of dumps in the same moment (some file systems know only seconds) the last one counts.
-    """
-    moments = list({moment.time: moment for moment in moments}.values())
-    times = tuple(moment.time for moment in moments)
-    ordered = all(earlier < later for earlier, later in pairwise(times))
-    if len(times) < 2 or not ordered or times[-1] - times[0] < _SHORTEST:  # noqa: PLR2004 - a pair
-        return None
-    interval = max(moment.interval for moment in moments)
-    stacks = dict.fromkeys(codes for moment in moments for codes in moment.rows)
-    found = [_growing(codes, moments, calls, times, interval) for codes in stacks]
-    totals = [sum(row[0] for row in moment.rows.values()) for moment in moments]
-    ranked = sorted(found, key=lambda each: (-each.trend.low, -each.trend.slope, each.calls))
-    return Series(times, trend(times, totals, interval), tuple(ranked))
+    times: list[float] = field(default_factory=list)
+    stacks: dict[Codes, list[float]] = field(default_factory=dict)
+    dumps: int = 0
+    interval: int = 1
+    ordered: bool = True
+    _weight: int = 1  # dumps in a moment that is full
+    _filled: int = 0  # dumps in the last moment
+
+    def add(self, time: float, rows: Map[Codes, Row], interval: int) -> None:
+        """Add the *rows* of a dump of *time* (seconds since the epoch).
+
+        Of dumps in the same moment (some file systems know only seconds) the last one counts. Dumps
+        whose times are not in their order make it no series.
+        """
+        self.dumps += 1
+        self.interval = max(self.interval, interval)
+        again = bool(self.times) and time == self.times[-1] and self._filled == 1
+        self.ordered &= not self.times or time >= self.times[-1]
+        if again:
+            self._take_back()
+        if self._filled in {0, self._weight}:
+            self._open()
+        self._put(time, rows)
+
+    def _take_back(self) -> None:
+        for sizes in self.stacks.values():
+            sizes.pop()
+        self.times.pop()
+        self._filled = 0
+
+    def _open(self) -> None:
+        """Begin a new moment, at nothing."""
+        if len(self.times) == MOST:
+            self._halve()
+        self.times.append(0.0)
+        for sizes in self.stacks.values():
+            sizes.append(0.0)
+        self._filled = 0
+
+    def _halve(self) -> None:
+        """Average each moment with its neighbour."""
+        self._weight *= 2
+        self.times = _pairs(self.times)
+        for codes, sizes in self.stacks.items():
+            self.stacks[codes] = _pairs(sizes)
+
+    def _put(self, time: float, rows: Map[Codes, Row]) -> None:
+        """Average a dump into the last moment."""
+        share = 1 / (self._filled + 1)
+        rest, count = 1 - share, len(self.times)
+        self._filled += 1
+        self.times[-1] = self.times[-1] * rest + time * share
+        if rest:
+            for sizes in self.stacks.values():
+                sizes[-1] *= rest
+        for codes, row in rows.items():
+            if codes not in self.stacks:
+                self.stacks[codes] = [0.0] * count
+            self.stacks[codes][-1] += row[0] * share
+
+    def series(self, words: Sequence[Call]) -> Series | None:
+        """What the dumps tell; None for a single one, or if their times do not tell their order."""
+        times = tuple(self.times)
+        if len(times) < 2 or not self.ordered or times[-1] - times[0] < _SHORTEST:  # noqa: PLR2004 - a pair
+            return None
+        grid = Times(times)
+        found = [
+            Growing(codes, words, sizes, trend(grid, sizes, self.interval))
+            for codes, sizes in self._most_changed()
+        ]
+        ranked = sorted(found, key=lambda each: (-each.trend.low, -each.trend.slope, each.calls))
+        totals = tuple(round(sum(at)) for at in zip(*self.stacks.values(), strict=True))
+        totals = totals or (0,) * len(times)
+        whole = trend(grid, totals, self.interval)
+        return Series(times, totals, whole, tuple(ranked), self.dumps, self.interval)
+
+    def _most_changed(self) -> list[tuple[Codes, tuple[int, ...]]]:
+        """At most `RANKED` stacks and their sizes: those whose last third differs most from the first."""
+        third = max(len(self.times) // 3, 1)
+        chosen = heapq.nlargest(
+            RANKED,
+            self.stacks.items(),
+            key=lambda item: abs(sum(item[1][-third:]) - sum(item[1][:third])),
+        )
+        return [(codes, tuple(map(round, sizes))) for codes, sizes in chosen]
 
 
-def _growing(
-    codes: Codes,
-    moments: Sequence[Moment],
-    calls: Sequence[Call],
-    times: Sequence[float],
-    interval: int,
-) -> Growing:
-    sizes = tuple([rows[codes][0] if codes in rows else 0 for _, rows, _ in moments])
-    return Growing(tuple([calls[code] for code in codes]), sizes, trend(times, sizes, interval))
+def _pairs(values: list[float]) -> list[float]:
+    return [(one + other) / 2 for one, other in zip(values[::2], values[1::2], strict=True)]

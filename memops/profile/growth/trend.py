@@ -9,6 +9,7 @@ scatter does not show it; its variance is the interval R times the net growth.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from math import ceil, sqrt
 from typing import TYPE_CHECKING
@@ -43,11 +44,41 @@ class Trend:
     more: int = 0
 
 
-def trend(times: Sequence[float], sizes: Sequence[int], interval: int) -> Trend:
-    """The trend of *sizes* (bytes, estimates at a sampling *interval*) at *times* (seconds).
+@dataclass(frozen=True)
+class Times:
+    """Moments (seconds), at least two, in their order; what all slopes over them share is made once."""
 
-    There are at least two, in the order of time.
-    """
+    moments: tuple[float, ...]
+
+    def __len__(self) -> int:
+        return len(self.moments)
+
+    @property
+    def span(self) -> float:
+        """Seconds from the first to the last."""
+        return self.moments[-1] - self.moments[0]
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[int, int, float], ...]:
+        """Each two moments, and the seconds between them."""
+        numbered = enumerate(self.moments)
+        return tuple((at, later, self.moments[later] - time) for at, time in numbered
+                     for later in range(at + 1, len(self.moments)))  # fmt: skip
+
+    @cached_property
+    def width(self) -> float:
+        """The sum of the squares of their distances from the middle, in seconds squared."""
+        middle = sum(self.moments) / len(self.moments)
+        return sum((time - middle) ** 2 for time in self.moments)
+
+    @cached_property
+    def late(self) -> Times:
+        """The second half of them."""
+        return Times(self.moments[len(self.moments) // 2 :])
+
+
+def trend(times: Times, sizes: Sequence[int], interval: int) -> Trend:
+    """The trend of *sizes* (bytes, estimates at a sampling *interval*) at *times*."""
     slope, error = fit(times, sizes, interval)
     spread = error * _student(len(times))
     low, high = slope - spread, slope + spread
@@ -60,24 +91,17 @@ LEAKS, PLATEAUS, PERIODIC, SHRINKS = "leaks", "plateaus", "periodic", "shrinks"
 STEADY, TOO_EARLY = "steady", "too early to tell"
 
 
-def fit(times: Sequence[float], sizes: Sequence[int], interval: int) -> tuple[float, float]:
+def fit(times: Times, sizes: Sequence[int], interval: int) -> tuple[float, float]:
     """The slope in bytes a second, and one sigma of it."""
-    slopes = [
-        (sizes[later] - sizes[earlier]) / (times[later] - times[earlier])
-        for later in range(len(times))
-        for earlier in range(later)
-    ]
-    slope = median(slopes)
-    span = times[-1] - times[0]
+    slope = median([(sizes[later] - sizes[at]) / span for at, later, span in times.pairs])
     rate = interval if interval > 1 else 0
     if len(times) < 3:  # noqa: PLR2004 - two points have no scatter
-        return slope, sqrt(rate * (abs(sizes[0]) + abs(sizes[-1]))) / span
-    middle = sum(times) / len(times)
-    width = sum((time - middle) ** 2 for time in times)
-    level = median([size - slope * time for time, size in zip(times, sizes, strict=True)])
-    off = [abs(size - slope * time - level) for time, size in zip(times, sizes, strict=True)]
-    scatter = (_MAD * median(off)) ** 2
-    return slope, sqrt(scatter / width + rate * abs(sizes[-1] - sizes[0]) / span**2)
+        return slope, sqrt(rate * (abs(sizes[0]) + abs(sizes[-1]))) / times.span
+    offsets = [size - slope * time for time, size in zip(times.moments, sizes, strict=True)]
+    level = median(offsets)
+    scatter = (_MAD * median([abs(offset - level) for offset in offsets])) ** 2
+    sampling = rate * abs(sizes[-1] - sizes[0]) / times.span**2
+    return slope, sqrt(scatter / times.width + sampling)
 
 
 def median(values: Sequence[float]) -> float:
@@ -88,7 +112,7 @@ def median(values: Sequence[float]) -> float:
 
 
 def _verdict(
-    times: Sequence[float],
+    times: Times,
     sizes: Sequence[int],
     interval: int,
     found: tuple[float, float, float],
@@ -104,8 +128,7 @@ def _verdict(
         return TOO_EARLY
     if len(times) < _ENOUGH:
         return LEAKS
-    half = len(times) // 2
-    late, late_error = fit(times[half:], sizes[half:], interval)
+    late, late_error = fit(times.late, sizes[len(times) // 2 :], interval)
     stopped = late < _SLOWED * slope and late - _NORMAL * late_error <= 0
     return PLATEAUS if stopped else LEAKS
 

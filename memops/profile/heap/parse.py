@@ -7,14 +7,15 @@ linear in time and without memory of its own, whatever the file holds.
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from memops.errors import UsageError
+from memops.profile.heap.dump import REDO, Dump
 from memops.profile.heap.profile import Count, HeapProfile, Sampled, Samples, Thread, add
-from memops.profile.memory.maps import parse_maps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _COUNTS = rb"(\d{1,20}): (\d{1,20}) \[(\d{1,20}): (\d{1,20})\]"
 _HEADER = re.compile(rb"heap_v2/(\d{1,20})\n  t\*: " + _COUNTS + rb"\n((?:  t\d[^\n]{0,200}+\n)*+)")
@@ -23,7 +24,6 @@ _STACK = re.compile(
 )
 _THREAD = re.compile(rb"  t(\d{1,20}): " + _COUNTS + rb"(?: ([^\n]*+))?\n")
 _LIBRARIES = b"\nMAPPED_LIBRARIES:\n"
-_REDO = "collect it again, or analyse the other dumps without it"
 
 LINE_LIMIT = 1 << 17
 """Bytes in a line, at most: 128 frames is jemalloc's usual depth, this is room for 6,000."""
@@ -39,6 +39,14 @@ def parse_heap(text: bytes, name: str) -> HeapProfile:
 
     Raises `UsageError` that names the file, the line and what to do next.
     """
+    return look_through(text, name).profile()
+
+
+def look_through(text: bytes, name: str) -> Dump:
+    """*text*, the contents of the file *name*, once its frame is known to be whole.
+
+    Raises `UsageError` as `parse_heap` does; of its stacks the lines may still turn out broken.
+    """
     header = _HEADER.match(text)
     if header is None:
         raise _not_a_profile(text, name)
@@ -46,87 +54,109 @@ def parse_heap(text: bytes, name: str) -> HeapProfile:
     if cut < 0:
         raise _truncated(text, name)
     if text.count(b"\n") > LINES_LIMIT:
-        raise UsageError(name, "more than 2 million lines, which no heap profile has", _REDO)
-    interval = int(header[1])
+        raise UsageError(name, "more than 2 million lines, which no heap profile has", REDO)
+    interval, mapped = int(header[1]), cut + len(_LIBRARIES)
     if not interval:
-        raise UsageError(f"{name}:1", "the sampling interval is 0", _REDO)
-    mapped = text[cut + len(_LIBRARIES) :]
-    if len(mapped) > MAPS_LIMIT:
-        raise _at(text, cut + 2, name, "MAPPED_LIBRARIES is longer than 64 MiB")
-    return HeapProfile(
-        interval=interval,
-        total=_samples(header.groups()[1:5]),
-        threads=_threads(header, name),
-        stacks=_stacks(text, header.end(), cut + 1, name),
-        mappings=parse_maps(mapped),
-    )
+        raise UsageError(f"{name}:1", "the sampling interval is 0", REDO)
+    dump = _HeapV2(name, text, interval, _samples(header.groups()[1:5]), mapped)
+    if len(text) - mapped > MAPS_LIMIT:
+        raise dump.fault(cut + 2, "MAPPED_LIBRARIES is longer than 64 MiB")
+    return dump
 
 
-def _stacks(text: bytes, start: int, end: int, name: str) -> dict[tuple[int, ...], Sampled]:
-    """The samples by stack; a stack written twice (5.3.0 may) is added up."""
-    stacks: dict[tuple[int, ...], Sampled] = {}
-    addresses: dict[bytes, int] = {}
-    position = start
-    for match in _STACK.finditer(text, start, end):
-        if match.start() != position:
-            break
-        position = match.end()
-        frames, counts, objects, size, all_objects, all_size, threads = match.groups()
-        stack = _addresses(frames, addresses, match, name)
-        samples = _samples((objects, size, all_objects, all_size))
-        each = Sampled(samples, _by_thread(samples, counts, threads, match, name))
-        stacks[stack] = _both(stacks[stack], each) if stack in stacks else each
-    if position != end and text[position:end].strip():
-        raise _at(text, position, name, f"{_excerpt(text, position)} is not a stack of a heap")
-    return stacks
+class _HeapV2(Dump):
+    """A dump of jemalloc."""
+
+    def samples(self) -> Iterator[tuple[bytes, bytes, bytes]]:
+        for match in self._stacks():
+            yield match[1], match[3], match[4]
+
+    def profile(self) -> HeapProfile:
+        header = self._header
+        return HeapProfile(
+            interval=self.interval,
+            total=self.total,
+            threads=_threads(header, self),
+            stacks=self._sampled(),
+            mappings=self.mappings,
+        )
+
+    @cached_property
+    def _header(self) -> re.Match[bytes]:
+        found = _HEADER.match(self.text)
+        assert found  # noqa: S101 - `look_through` found it
+        return found
+
+    def _stacks(self) -> Iterator[re.Match[bytes]]:
+        """The stacks one behind the other; raises where something else stands between them."""
+        position, end = self._header.end(), self.mapped - len(_LIBRARIES) + 1
+        for match in _STACK.finditer(self.text, position, end):
+            if match.start() != position:
+                break
+            position = match.end()
+            if match.end(1) - match.start() > LINE_LIMIT:
+                raise self.fault(match.start(), "the stack is too long")
+            yield match
+        if position != end and self.text[position:end].strip():
+            what = f"{_excerpt(self.text, position)} is not a stack of a heap"
+            raise self.fault(position, what)
+
+    def _sampled(self) -> dict[tuple[int, ...], Sampled]:
+        """The samples by stack; a stack written twice (5.3.0 may) is added up."""
+        stacks: dict[tuple[int, ...], Sampled] = {}
+        read = Addresses().__getitem__
+        for match in self._stacks():
+            frames, counts, objects, size, all_objects, all_size, threads = match.groups()
+            try:
+                stack = tuple(map(read, frames.split()))
+            except ValueError as error:
+                raise self.fault(match.start(), str(error)) from None
+            samples = _samples((objects, size, all_objects, all_size))
+            each = Sampled(samples, _by_thread(samples, counts, threads, match, self))
+            stacks[stack] = _both(stacks[stack], each) if stack in stacks else each
+        return stacks
 
 
-def _addresses(
-    frames: bytes, known: dict[bytes, int], match: re.Match[bytes], name: str
-) -> tuple[int, ...]:
-    if len(frames) > LINE_LIMIT:
-        raise _at(match.string, match.start(), name, "the stack is too long")
-    tokens = frames.split()
-    try:
-        return tuple(map(known.__getitem__, tokens))
-    except KeyError:
-        if len(known) > ADDRESSES_LIMIT:
-            what = "more than 2 million different addresses"
-            raise _at(match.string, match.start(), name, what) from None
-        known.update(_read_addresses(tokens, match, name))
-        return tuple(map(known.__getitem__, tokens))
+class Addresses(dict[bytes, int]):
+    """The number of each address as it is written; raises `ValueError` that says what is wrong."""
 
+    def __missing__(self, token: bytes) -> int:
+        address = self[token] = self.read(token)
+        return address
 
-def _read_addresses(tokens: Iterable[bytes], match: re.Match[bytes], name: str) -> dict[bytes, int]:
-    try:
-        read = {token: int(token, 16) for token in tokens}
-    except ValueError:
-        raise _at(match.string, match.start(), name, "a frame is not an address") from None
-    if max(read.values()) >= _ADDRESSES:
-        raise _at(match.string, match.start(), name, "an address has more than 64 bits")
-    return read
+    def read(self, token: bytes) -> int:
+        """The number that *token* is, without keeping it."""
+        if len(self) >= ADDRESSES_LIMIT:
+            raise ValueError("more than 2 million different addresses")
+        try:
+            address = int(token, 16)
+        except ValueError:
+            raise ValueError("a frame is not an address") from None
+        if address >= _ADDRESSES:
+            raise ValueError("an address has more than 64 bits")
+        return address
 
 
 def _by_thread(
-    samples: Samples, counts: bytes, threads: bytes, match: re.Match[bytes], name: str
+    samples: Samples, counts: bytes, threads: bytes, match: re.Match[bytes], dump: Dump
 ) -> tuple[tuple[int, Samples], ...]:
     """The samples of each thread; nearly always one has them all, in the same words."""
     head, _, rest = threads.partition(b": ")
     if rest == counts and head[3:].isdigit():
         return ((int(head[3:]), samples),)
-    found = _thread_lines(threads, match, name) if threads else []
+    found = _thread_lines(threads, match, dump) if threads else []
     return tuple([(int(uid), _samples(each)) for uid, *each, _ in found])
 
 
-def _threads(header: re.Match[bytes], name: str) -> tuple[Thread, ...]:
+def _threads(header: re.Match[bytes], dump: Dump) -> tuple[Thread, ...]:
     return tuple(
         Thread(int(uid), _samples(counts), label.decode("utf-8", "surrogateescape"))
-        for uid, *counts, label in _thread_lines(header[6], header, name)
+        for uid, *counts, label in _thread_lines(header[6], header, dump)
     )
 
 
 def _thread_lines(
-    lines: bytes, match: re.Match[bytes], name: str
+    lines: bytes, match: re.Match[bytes], dump: Dump
 ) -> list[tuple[bytes, bytes, bytes, bytes, bytes, bytes]]:
     """The fields of the thread *lines*, which are the last group of *match*."""
     found = _THREAD.findall(lines)
@@ -136,7 +166,7 @@ def _thread_lines(
             if not _THREAD.fullmatch(line):
                 break
             position += len(line)
-        raise _at(match.string, position, name, "this thread's line has no four counts")
+        raise dump.fault(position, "this thread's line has no four counts")
     return found
 
 
@@ -155,22 +185,18 @@ def _both(one: Sampled, other: Sampled) -> Sampled:
 
 def _not_a_profile(text: bytes, name: str) -> UsageError:
     if not text.strip(b"\0 \n"):
-        return UsageError(f"{name}:1", "the file is empty", _REDO)
+        return UsageError(f"{name}:1", "the file is empty", REDO)
     if text.startswith((b"heap profile:", b"heap_v2")):
         line = 1 + text[:LINE_LIMIT].startswith(b"heap_v2/")
         what = "the header of this heap profile cannot be read"
-        return UsageError(f"{name}:{line}", what, _REDO)
+        return UsageError(f"{name}:{line}", what, REDO)
     what = f"not a jemalloc heap profile (it begins {_excerpt(text, 0)})"
     return UsageError(f"{name}:1", what, "give files that end in .heap")
 
 
 def _truncated(text: bytes, name: str) -> UsageError:
     what = "cut short: it has no MAPPED_LIBRARIES (disk full, killed, or still being written?)"
-    return UsageError(f"{name}:{_line(text, len(text))}", what, _REDO)
-
-
-def _at(text: bytes, position: int, name: str, what: str) -> UsageError:
-    return UsageError(f"{name}:{_line(text, position)}", what, _REDO)
+    return UsageError(f"{name}:{_line(text, len(text))}", what, REDO)
 
 
 def _line(text: bytes, position: int) -> int:

@@ -23,7 +23,7 @@ from functools import cached_property
 from math import expm1
 from typing import TYPE_CHECKING, NamedTuple
 
-from memops.profile.memory.maps import AddressSpace, Mapping
+from memops.profile.memory.maps import AddressSpace, Mapping, first_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Map
@@ -94,7 +94,7 @@ class HeapProfile:
     @property
     def executable(self) -> str:
         """The path of the program: the first file in the address space, or nothing."""
-        return next((each.path for each in self.mappings if each.is_file), "")
+        return first_file(self.mappings)
 
     def live_by_thread(self) -> Map[str, Count]:
         """The estimate of what is live by the name of the thread that allocated it.
@@ -133,11 +133,15 @@ def unsample(count: Count, interval: int) -> Count:
     size of the samples stands for Z (jemalloc's ``doc_internal/PROFILING_INTERNALS.md`` and
     ``AdjustSamples`` in ``jeprof``). Scale first and add then, never the other way round.
     """
-    objects, size = count
+    return Count(*scaled(*count, interval))
+
+
+def scaled(objects: int, size: int, interval: int) -> tuple[int, int]:
+    """The same of *objects* of *size* bytes together."""
     if interval <= 1 or not objects or not size:
-        return count
+        return objects, size
     factor = -1 / expm1(-size / objects / interval)
-    return Count(round(objects * factor), round(size * factor))
+    return round(objects * factor), round(size * factor)
 
 
 def add(one: Count, other: Count) -> Count:
@@ -149,13 +153,18 @@ _HEADER_TOLERANCE = 0.01  # the two sums agree within 0.1 % on real dumps
 
 
 def _scaling(profile: HeapProfile) -> str:
-    if profile.interval <= 1:
+    raw = sum(each.samples.live.bytes for each in profile.stacks.values())
+    return scaling(profile.total.live, profile.interval, raw, _live_bytes(profile))
+
+
+def scaling(header: Count, interval: int, raw: int, live: int) -> str:
+    """`HeapProfile.scaling` of stacks whose samples add up to *raw* bytes, un-sampled to *live*."""
+    if interval <= 1:
         return "none"
-    header = profile.total.live
-    if sum(each.samples.live.bytes for each in profile.stacks.values()) == header.bytes:
+    if raw == header.bytes:
         return "raw"
-    scaled, sums = unsample(header, profile.interval).bytes, _live_bytes(profile)
-    agrees = abs(scaled - sums) <= _HEADER_TOLERANCE * max(scaled, sums)
+    whole = unsample(header, interval).bytes
+    agrees = abs(whole - live) <= _HEADER_TOLERANCE * max(whole, live)
     return "unbiased" if agrees else "inconsistent"
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from math import sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from memops.errors import UsageError
-from memops.profile.heap.parse import parse_heap
+from memops.profile.heap.parse import look_through
 from memops.profile.unpack import read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from memops.profile.heap.dump import Dump
     from memops.profile.heap.files import DumpFile
     from memops.profile.heap.profile import HeapProfile
+
+_Taken = TypeVar("_Taken")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +34,15 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The dumps of one process in their order, with the *last* one read."""
+    """The dumps of one process in their order, with the *last* one looked through."""
 
     files: tuple[DumpFile, ...]
-    last: HeapProfile
+    last: Dump
 
-    @property
-    def process(self) -> Process:
-        """Which process this is."""
-        return Process(self.files[0].pid, self.last.executable, len(self.files), live(self.last))
+    def process(self, live: int | None = None) -> Process:
+        """Which process this is; its *live* bytes are counted unless they are known."""
+        found = self.last.live if live is None else live
+        return Process(self.files[0].pid, self.last.executable, len(self.files), found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,10 @@ class Reader:
     keep_going: bool = False
     left_out: list[str] = field(default_factory=list)
 
-    def read(self, path: Path) -> HeapProfile | None:
-        """The profile at *path*; None for a broken one that is left out."""
+    def attempt(self, take: Callable[[], _Taken]) -> _Taken | None:
+        """What *take* gives; None where the file that it reads is broken and left out."""
         try:
-            return read_heap(path)
+            return take()
         except UsageError as error:
             if not self.keep_going:
                 raise
@@ -59,19 +63,19 @@ class Reader:
             return None
 
 
-def read_heap(path: Path) -> HeapProfile:
-    """The heap profile at *path*; raises `UsageError` naming file, line and what to do next."""
+def read_dump(path: Path) -> Dump:
+    """The dump at *path*; raises `UsageError` naming file, line and what to do next."""
     text = read_file(path)
     if text.startswith(b"heap profile:"):
-        from memops.profile.heap.legacy import parse_legacy  # noqa: PLC0415 - hardly ever needed
+        from memops.profile.heap.legacy import look_through_legacy  # noqa: PLC0415 - hardly ever
 
-        return parse_legacy(text, str(path))
-    return parse_heap(text, str(path))
+        return look_through_legacy(text, str(path))
+    return look_through(text, str(path))
 
 
-def live(heap: HeapProfile) -> int:
-    """The bytes that *heap* holds, as estimated."""
-    return sum(count.bytes for count in heap.live.values())
+def read_heap(path: Path) -> HeapProfile:
+    """The heap profile at *path*, whole; raises `UsageError` as `read_dump` does."""
+    return read_dump(path).profile()
 
 
 def find_run(files: Sequence[DumpFile], reader: Reader) -> Run | None:
@@ -81,25 +85,16 @@ def find_run(files: Sequence[DumpFile], reader: Reader) -> Run | None:
     (Python does, and C++ in the destructors of statics): one that holds clearly less than the dump
     before it is left out.
     """
-    last = reader.read(files[-1].path)
+    last = reader.attempt(partial(read_dump, files[-1].path))
     if last is None:
         return find_run(files[:-1], reader) if files[1:] else None
     if files[-1].kind == "f" and len(files) > 2:  # noqa: PLR2004 - else nothing is left to compare
-        before = reader.read(files[-2].path)
-        if before and live(last) < live(before) - 3 * sqrt(before.interval * live(before)):
+        before = reader.attempt(partial(read_dump, files[-2].path))
+        if before and reader.attempt(partial(_freed, before, last)):
             return Run(tuple(files[:-1]), before)
     return Run(tuple(files), last)
 
 
-def earlier(run: Run, most: int, reader: Reader) -> Iterator[tuple[Path, HeapProfile]]:
-    """The dumps before the last of *run*, at most *most*: the first, and the others evenly spread.
-
-    Dumps of another program under the same pid (before an ``exec``) are left out.
-    """
-    before = run.files[:-1]
-    step = max(1.0, len(before) / max(most, 1))
-    wanted = dict.fromkeys(int(at * step) for at in range(min(len(before), most)))
-    for at in wanted:
-        heap = reader.read(before[at].path)
-        if heap is not None and heap.executable == run.last.executable:
-            yield before[at].path, heap
+def _freed(before: Dump, last: Dump) -> bool:
+    """Whether *last* holds less than *before* by more than sampling explains."""
+    return last.live < before.live - 3 * sqrt(before.interval * before.live)

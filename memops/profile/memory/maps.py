@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 DELETED = " (deleted)"
 
@@ -72,6 +76,11 @@ def _mapping(match: re.Match[bytes]) -> Mapping:
 def _text(path: bytes | None) -> str:
     """The path as text; the kernel escapes a newline in a name (fs/proc/task_mmu.c)."""
     return (path or b"").decode("utf-8", "surrogateescape")
+
+
+def first_file(mappings: Iterable[Mapping]) -> str:
+    """The path of the first file among *mappings*, which is the program; or nothing."""
+    return next((each.path for each in mappings if each.is_file), "")
 
 
 def _start(mapping: Mapping) -> int:

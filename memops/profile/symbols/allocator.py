@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from memops.profile.heap.profile import HeapProfile
+    from memops.profile.heap.dump import Dump
     from memops.profile.symbols.frame import Frame
     from memops.profile.symbols.names import Name
 
@@ -38,21 +38,20 @@ _LIBRARY = re.compile(r"malloc|snm|hoard", re.IGNORECASE)
 _MOST_COMMON = 0.9
 
 
-def allocator_module(heap: HeapProfile) -> str:
+def allocator_module(dump: Dump) -> str:
     """The path of the allocator's library, in which the stacks begin; empty if it has none.
 
     A program or library with the allocator linked in has its own code in the same module: there only
     the names tell (see `allocator_test`).
     """
-    first = Counter(stack[0] for stack in heap.stacks if stack)
     paths: Counter[str] = Counter()
-    for address, count in first.items():
-        mapping = heap.space.at(address - 1)
+    for address, count in dump.leaves.items():
+        mapping = dump.space.at(address - 1)
         paths[mapping.path if mapping else ""] += count
     if not paths:
         return ""
     path, count = paths.most_common(1)[0]
-    own = _LIBRARY.search(path.rpartition("/")[2]) and path != heap.executable
+    own = _LIBRARY.search(path.rpartition("/")[2]) and path != dump.executable
     return path if own and count >= _MOST_COMMON * paths.total() else ""
 
 

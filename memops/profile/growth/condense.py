@@ -1,0 +1,130 @@
+"""The dumps of one life as rows by function, in one pass over their millions of frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from memops.profile.growth.naming import Codes, Row
+from memops.profile.heap.parse import Addresses
+from memops.profile.heap.profile import scaled
+from memops.profile.symbols.frame import locate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Mapping as Map
+    from collections.abc import Set as AbstractSet
+
+    from memops.errors import UsageError
+    from memops.profile.growth.naming import Vocabulary
+    from memops.profile.heap.dump import Dump
+    from memops.profile.memory.maps import AddressSpace
+
+
+class Condensed(NamedTuple):
+    """A dump by function: its *rows*, and what all its samples add up to, *raw* and un-sampled.
+
+    *live* counts the stacks that the view leaves out, too.
+    """
+
+    rows: Map[Codes, Row]
+    raw: int
+    live: int
+
+
+class Condenser:
+    """Makes rows of the dumps of one life; what it finds out about addresses it keeps.
+
+    Stacks that come again in later dumps are not looked at again: *remember* is false where there
+    is only one dump. *shape* is what a view leaves of a stack, None for one that it does not show.
+    """
+
+    def __init__(
+        self,
+        words: Vocabulary,
+        build_ids: Map[str, str],
+        shape: Callable[[Codes], Codes | None] | None = None,
+        *,
+        remember: bool = True,
+    ) -> None:
+        self._words, self._build_ids, self._shape = words, build_ids, shape
+        self._remember = remember
+        self._code: tuple[bytes, ...] = ()
+        self._stacks: _Stacks | None = None
+
+    def condense(self, dump: Dump) -> Condensed:
+        """*dump* by functions, without the allocator's leading frames; one frame always stays.
+
+        The same as of its `estimate`. Raises `UsageError` for a line that cannot be read.
+        """
+        stacks = self._known(dump)
+        rows: dict[Codes, Row] = {}
+        interval, raw, live = dump.interval, 0, 0
+        spread = interval if interval > 1 else 0
+        for frames, count, size in dump.samples():
+            try:
+                codes = stacks[frames]
+            except ValueError as error:
+                raise _misread(dump, frames, error) from None
+            raw += int(size)
+            objects, grown = scaled(int(count), int(size), interval)
+            live += grown
+            if codes is None or not (objects or grown):
+                continue
+            if codes in rows:
+                have = rows[codes]
+                rows[codes] = Row(have[0] + grown, have[1] + objects, have[2] + grown * spread)
+            else:
+                rows[codes] = Row(grown, objects, grown * spread)
+        return Condensed(rows, raw, live)
+
+    def _known(self, dump: Dump) -> _Stacks:
+        """What is known of stacks: nothing any more where code was mapped or unmapped since."""
+        if self._stacks is None or dump.code != self._code:
+            self._code = dump.code
+            coded = _Coded(dump.space, self._build_ids, self._words)
+            self._stacks = _Stacks(coded, self._words.allocators, self._shape, keep=self._remember)
+        return self._stacks
+
+
+class _Stacks(dict[bytes, "Codes | None"]):
+    """The codes of a stack as it is written in the file, without the allocator's frames."""
+
+    def __init__(
+        self,
+        coded: _Coded,
+        allocators: AbstractSet[int],
+        shape: Callable[[Codes], Codes | None] | None,
+        *,
+        keep: bool,
+    ) -> None:
+        super().__init__()
+        self._code_of, self._allocators = coded.__getitem__, allocators
+        self._shape, self._keep = shape, keep
+
+    def __missing__(self, frames: bytes) -> Codes | None:
+        codes = tuple(map(self._code_of, frames.split()))
+        depth, last = 0, len(codes) - 1
+        while depth < last and codes[depth] in self._allocators:
+            depth += 1
+        found = codes[depth:] if self._shape is None else self._shape(codes[depth:])
+        if self._keep:
+            self[frames] = found
+        return found
+
+
+class _Coded(dict[bytes, int]):
+    """The code of each address of one life as it is written, found when it is first asked for."""
+
+    def __init__(self, space: AddressSpace, build_ids: Map[str, str], words: Vocabulary) -> None:
+        super().__init__()
+        self._space, self._build_ids, self._words = space, build_ids, words
+        self._addresses = Addresses()
+
+    def __missing__(self, token: bytes) -> int:
+        address = self._addresses[token]
+        code = self[token] = self._words[locate(address, self._space, self._build_ids)]
+        return code
+
+
+def _misread(dump: Dump, frames: bytes, error: ValueError) -> UsageError:
+    return dump.fault(dump.text.find(frames), str(error))

@@ -1,0 +1,87 @@
+"""The dumps of one life, read one after the other: what the first and the last hold, and the way between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from memops.errors import UsageError
+from memops.profile.growth.series import Track
+from memops.profile.heap.profile import scaling
+from memops.profile.heap.runs import read_dump
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from collections.abc import Mapping as Map
+    from pathlib import Path
+
+    from memops.profile.growth.condense import Condensed, Condenser
+    from memops.profile.growth.naming import Codes, Row
+    from memops.profile.heap.dump import Dump
+    from memops.profile.heap.runs import Reader, Run
+
+
+@dataclass
+class Reading:
+    """What is kept of the dumps that were read: no more than two of them, and the *track*.
+
+    *paths* are those that count, in their order; *live* is what the last one holds, in bytes, and
+    *after* its rows; *before* are those of the first.
+    """
+
+    paths: list[Path] = field(default_factory=list)
+    before: Map[Codes, Row] = field(default_factory=dict)
+    after: Map[Codes, Row] = field(default_factory=dict)
+    live: int = 0
+    track: Track = field(default_factory=Track)
+    notes: list[str] = field(default_factory=list)
+
+    def take(self, path: Path, time: float, dump: Dump, found: Condensed) -> None:
+        """Take in *dump*, the file at *path* of *time*, of which *found* was made."""
+        if not self.paths:
+            self.before = found.rows
+        self.paths.append(path)
+        self.after, self.live = found.rows, found.live
+        self.track.add(time, found.rows, dump.interval)
+
+
+def read_run(
+    run: Run,
+    condenser: Condenser,
+    time_of: Callable[[Path], float],
+    reader: Reader,
+    base: Path | None = None,
+) -> Reading:
+    """The dumps of *run*; only *base* and the last one, if there is a base.
+
+    Dumps of another program under the same pid (before an ``exec``) are left out. Raises
+    `UsageError` for a broken one, unless *reader* leaves those out, or if none is left.
+    """
+    reading, last = Reading(), run.files[-1].path
+
+    def one(path: Path) -> tuple[Dump, Condensed]:
+        dump = run.last if path == last else read_dump(path)
+        return dump, condenser.condense(dump)
+
+    earlier = [base] if base else [each.path for each in run.files[:-1]]
+    for path in [*earlier, last]:
+        found = reader.attempt(partial(one, path))
+        if found and (base or found[0].executable == run.last.executable):
+            if not reading.paths or path == last:
+                reading.notes += _notes(path, *found, run.last)
+            reading.take(path, time_of(path), *found)
+    if not reading.paths:
+        raise UsageError("analyze", "none of the files can be used", reader.left_out[0])
+    return reading
+
+
+def _notes(path: Path, dump: Dump, found: Condensed, last: Dump) -> Iterator[str]:
+    """What the reader must know of the first dump and the last."""
+    kind = scaling(dump.total.live, dump.interval, found.raw, found.live)
+    if kind == "inconsistent":
+        yield f"{path.name}: its stacks do not add up to its header; is it mixed?"
+    if kind == "raw" and dump.writer == "jemalloc" and len(found.rows) > 1:
+        yield "jemalloc before 5.3.0: stacks that mix sizes are averaged, so less exact"
+    if dump.executable != last.executable:
+        yield f"the base is a dump of another program, {dump.executable}"
