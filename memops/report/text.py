@@ -61,9 +61,11 @@ def sentences(study: Study) -> list[str]:
     analysis = study.analysis
     largest = analysis.largest_culprits(_SENTENCES)
     found = [each for each in largest if each.amount.bytes > analysis.grown * _SHARE]
-    if not found:
+    if not analysis.grown:
         return ["nothing grew between the first dump and the last" if analysis.is_growth else
                 "nothing is live in this dump"]  # fmt: skip
+    if not found:
+        return [f"many functions share it; the largest: {sentence(largest[0], study)}"]
     return [sentence(each, study) for each in found]
 
 

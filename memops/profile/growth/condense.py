@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from memops.profile.heap.dump import Dump
     from memops.profile.memory.maps import AddressSpace
 
+_CALLERS = 16 * len(" 0x7f0000000000")
+"""Bytes of a stack that are looked up as a whole: frames mostly take as many bytes as each other."""
+
 
 class Condensed(NamedTuple):
     """A dump by function: its *rows*, and what all its samples add up to, *raw* and un-sampled.
@@ -57,12 +60,13 @@ class Condenser:
         The same as of its `estimate`. Raises `UsageError` for a line that cannot be read.
         """
         stacks = self._known(dump)
+        codes_of = stacks.__getitem__ if self._remember else stacks.codes
         rows: dict[Codes, Row] = {}
         interval, raw, live = dump.interval, 0, 0
         spread = interval if interval > 1 else 0
         for frames, count, size in dump.samples():
             try:
-                codes = stacks[frames]
+                codes = codes_of(frames)
             except ValueError as error:
                 raise _misread(dump, frames, error) from None
             raw += int(size)
@@ -70,11 +74,11 @@ class Condenser:
             live += grown
             if codes is None or not (objects or grown):
                 continue
-            if codes in rows:
-                have = rows[codes]
-                rows[codes] = Row(have[0] + grown, have[1] + objects, have[2] + grown * spread)
-            else:
+            have = rows.get(codes)
+            if have is None:
                 rows[codes] = Row(grown, objects, grown * spread)
+            else:
+                rows[codes] = Row(have[0] + grown, have[1] + objects, have[2] + grown * spread)
         return Condensed(rows, raw, live)
 
     def _known(self, dump: Dump) -> _Stacks:
@@ -82,7 +86,7 @@ class Condenser:
         if self._stacks is None or dump.code != self._code:
             self._code = dump.code
             coded = _Coded(dump.space, self._build_ids, self._words)
-            self._stacks = _Stacks(coded, self._words.allocators, self._shape, keep=self._remember)
+            self._stacks = _Stacks(coded, self._words.allocators, self._shape)
         return self._stacks
 
 
@@ -94,22 +98,38 @@ class _Stacks(dict[bytes, "Codes | None"]):
         coded: _Coded,
         allocators: AbstractSet[int],
         shape: Callable[[Codes], Codes | None] | None,
-        *,
-        keep: bool,
     ) -> None:
         super().__init__()
-        self._code_of, self._allocators = coded.__getitem__, allocators
-        self._shape, self._keep = shape, keep
+        self._code_of, self._allocators, self._shape = coded.__getitem__, allocators, shape
+        self._callers = _Callers(coded)
 
     def __missing__(self, frames: bytes) -> Codes | None:
-        codes = tuple(map(self._code_of, frames.split()))
+        codes = self[frames] = self.codes(frames)
+        return codes
+
+    def codes(self, frames: bytes) -> Codes | None:
+        """The codes of a stack that is not to be remembered."""
+        callers = frames[-_CALLERS:]
+        if callers[:1] == b" ":
+            codes = tuple(map(self._code_of, frames[:-_CALLERS].split())) + self._callers[callers]
+        else:
+            codes = tuple(map(self._code_of, frames.split()))
         depth, last = 0, len(codes) - 1
         while depth < last and codes[depth] in self._allocators:
             depth += 1
-        found = codes[depth:] if self._shape is None else self._shape(codes[depth:])
-        if self._keep:
-            self[frames] = found
-        return found
+        return codes[depth:] if self._shape is None else self._shape(codes[depth:])
+
+
+class _Callers(dict[bytes, Codes]):
+    """The codes of the outermost callers as they are written: most stacks of a process share them."""
+
+    def __init__(self, coded: _Coded) -> None:
+        super().__init__()
+        self._code_of = coded.__getitem__
+
+    def __missing__(self, frames: bytes) -> Codes:
+        codes = self[frames] = tuple(map(self._code_of, frames.split()))
+        return codes
 
 
 class _Coded(dict[bytes, int]):

@@ -67,6 +67,7 @@ class Track:
     dumps: int = 0
     interval: int = 1
     ordered: bool = True
+    _first: tuple[float, Map[Codes, Row]] | None = None
     _weight: int = 1  # dumps in a moment that is full
     _filled: int = 0  # dumps in the last moment
 
@@ -78,6 +79,15 @@ class Track:
         """
         self.dumps += 1
         self.interval = max(self.interval, interval)
+        if self.dumps == 1:
+            self._first = (time, rows)  # most profiles stay alone, and the largest are among them
+            return
+        if self._first:
+            self._add(*self._first)
+            self._first = None
+        self._add(time, rows)
+
+    def _add(self, time: float, rows: Map[Codes, Row]) -> None:
         again = bool(self.times) and time == self.times[-1] and self._filled == 1
         self.ordered &= not self.times or time >= self.times[-1]
         if again:

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 _COUNTS = rb"(\d{1,20}): (\d{1,20}) \[(\d{1,20}): (\d{1,20})\]"
 _HEADER = re.compile(rb"heap_v2/(\d{1,20})\n  t\*: " + _COUNTS + rb"\n((?:  t\d[^\n]{0,200}+\n)*+)")
 _STACK = re.compile(
-    rb"@([ 0-9a-fx]*+)\n  t\*: (" + _COUNTS + rb"\n)((?:  t\d[^\n]{0,100}+\n)*+)",
+    rb"@([^\n]*+)\n  t\*: (" + _COUNTS + rb"\n)((?:  t\d[^\n]{0,100}+\n)*+)",
+)
+# The same, of which only the live samples of the whole process are looked at.
+_SAMPLE = re.compile(
+    rb"@([^\n]*+)\n  t\*: (\d{1,20}): (\d{1,20}) \[\d{1,20}: \d{1,20}\]\n(?:  t\d[^\n]{0,100}+\n)*+",
 )
 _THREAD = re.compile(rb"  t(\d{1,20}): " + _COUNTS + rb"(?: ([^\n]*+))?\n")
 _LIBRARIES = b"\nMAPPED_LIBRARIES:\n"
@@ -68,8 +72,9 @@ class _HeapV2(Dump):
     """A dump of jemalloc."""
 
     def samples(self) -> Iterator[tuple[bytes, bytes, bytes]]:
-        for match in self._stacks():
-            yield match[1], match[3], match[4]
+        for match in self._stacks(_SAMPLE):
+            frames, objects, size = match.groups()
+            yield frames, objects, size
 
     def profile(self) -> HeapProfile:
         header = self._header
@@ -87,10 +92,10 @@ class _HeapV2(Dump):
         assert found  # noqa: S101 - `look_through` found it
         return found
 
-    def _stacks(self) -> Iterator[re.Match[bytes]]:
+    def _stacks(self, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
         """The stacks one behind the other; raises where something else stands between them."""
         position, end = self._header.end(), self.mapped - len(_LIBRARIES) + 1
-        for match in _STACK.finditer(self.text, position, end):
+        for match in pattern.finditer(self.text, position, end):
             if match.start() != position:
                 break
             position = match.end()
@@ -105,7 +110,7 @@ class _HeapV2(Dump):
         """The samples by stack; a stack written twice (5.3.0 may) is added up."""
         stacks: dict[tuple[int, ...], Sampled] = {}
         read = Addresses().__getitem__
-        for match in self._stacks():
+        for match in self._stacks(_STACK):
             frames, counts, objects, size, all_objects, all_size, threads = match.groups()
             try:
                 stack = tuple(map(read, frames.split()))
@@ -129,7 +134,7 @@ class Addresses(dict[bytes, int]):
         if len(self) >= ADDRESSES_LIMIT:
             raise ValueError("more than 2 million different addresses")
         try:
-            address = int(token, 16)
+            address = int(token if token.isalnum() else b"", 16)  # no sign, no underscore
         except ValueError:
             raise ValueError("a frame is not an address") from None
         if address >= _ADDRESSES:

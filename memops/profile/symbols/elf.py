@@ -134,13 +134,33 @@ class Elf:
         return own or (self._packed.function_at(address) if self._packed else None)
 
     def _own_function_at(self, address: int) -> Function | None:
-        starts, entries = self._functions
+        starts = self._functions[0]
         index = bisect_right(starts, address)
+        known = self._found.get(starts[index - 1]) if index else None
+        if known and address < known[0] + known[1]:
+            return known
+        found = self._search(address, index)
+        if found:
+            self._found[found[0]] = found
+        return found
+
+    def _search(self, address: int, index: int) -> Function | None:
+        """The function among the entries before *index* that holds *address*."""
+        entries = self._functions[1]
+        nearest = entries[index - 1] if index else (0, 0, 0)
+        alone = index < 2 or entries[index - 2][0] != nearest[0]  # noqa: PLR2004 - it has no other name
+        if alone and address < nearest[0] + nearest[1]:
+            return self._named(nearest)[1]
         for entry in reversed(entries[max(0, index - _NESTED) : index]):
             if address < entry[0] + entry[1]:
                 same = [each for each in self._at(entry[0]) if address < each[0] + each[1]]
                 return min((self._named(each) for each in same), key=_preference)[1]
         return None
+
+    @cached_property
+    def _found(self) -> dict[int, Function]:
+        """What was found already, by the start of the function."""
+        return {}
 
     @cached_property
     def _packed(self) -> Elf | None:
@@ -202,8 +222,10 @@ class Elf:
     def _named(self, entry: _Entry) -> tuple[int, Function]:
         address, size, word = entry
         names = self._section(self._symbol_table.link) if self._symbol_table else None
-        at = (names.offset if names else len(self.view)) + (word & 0xFFFFFFFF)
-        name = _bytes_at(self.view, at, _NAME_LIMIT).partition(b"\0")[0].decode("utf-8", "replace")
+        at = min((names.offset if names else len(self.view)) + (word & 0xFFFFFFFF), len(self.view))
+        limit = min(at + _NAME_LIMIT, len(self.view))
+        end = self.view.find(b"\0", at, limit)
+        name = self.view[at : end if end >= 0 else limit].decode("utf-8", "replace")
         return _RANK.get(word >> 36 & 15, 3), Function(address, size, name)
 
     def _section(self, index: int) -> Section | None:
