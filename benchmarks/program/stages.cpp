@@ -1,5 +1,5 @@
 // Allocates once through each of many distinct, deep stacks of C++ functions: the heap profile that
-// jemalloc writes at the end has that many. Usage: stages STACKS DEPTH
+// jemalloc writes at the end has that many; again in each round. Usage: stages STACKS DEPTH [ROUNDS]
 #include <cstdint>
 #include <cstdlib>
 #include <utility>
@@ -36,9 +36,9 @@ const Enter *const doors = Doors<std::make_integer_sequence<unsigned, COUNT>>::a
 } // namespace shop
 
 int main(int argc, char **argv) {
-    if (argc != 3)
+    if (argc < 3)
         return 2;
-    std::uint64_t state = 1; // the same stacks in every run (Knuth's MMIX generator)
+    std::uint64_t state = 0;
     auto next = [&state](unsigned below) {
         state = state * 6364136223846793005u + 1442695040888963407u;
         return static_cast<unsigned>((state >> 33) % below);
@@ -46,13 +46,16 @@ int main(int argc, char **argv) {
     const std::size_t depth = std::strtoul(argv[2], nullptr, 10);
     std::vector<void *> kept;
     shop::Path path{std::vector<unsigned>(depth), &kept};
-    for (auto &turn : path.turns)
-        turn = next(shop::COUNT);
-    for (unsigned long left = std::strtoul(argv[1], nullptr, 10); left; --left) {
-        for (std::size_t at = depth - 1 - next(depth / 2); at < depth; ++at) // stacks share their roots
-            path.turns[at] = next(shop::COUNT);
-        path.turns[depth - 1] = next(shop::COUNT);
-        shop::doors[path.turns[0]](path, 1);
+    for (unsigned long rounds = argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 1; rounds; --rounds) {
+        state = 1; // the same stacks in every round and run (Knuth's MMIX generator)
+        for (auto &turn : path.turns)
+            turn = next(shop::COUNT);
+        for (unsigned long left = std::strtoul(argv[1], nullptr, 10); left; --left) {
+            for (std::size_t at = depth - 1 - next(depth / 2); at < depth; ++at) // stacks share their roots
+                path.turns[at] = next(shop::COUNT);
+            path.turns[depth - 1] = next(shop::COUNT);
+            shop::doors[path.turns[0]](path, 1);
+        }
     }
     std::exit(kept.empty()); // prof_final writes the profile on the way out
 }
