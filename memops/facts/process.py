@@ -31,8 +31,11 @@ pidfile) [ -r "$2" ] && read -r main _ <"$2" ;;
 process)
     for dir in /proc/[0-9]*; do
         pid=${dir#/proc/}
-        [ "$pid" != $$ ] && tr '\0' ' ' <"$dir/cmdline" 2>/dev/null | grep -v '^[^ ]*sh .*memops-look' |
-            grep -qE -e "$2" && { main=$pid; break; }
+        [ "$pid" != $$ ] || continue
+        line=$({ tr '\0\n' '  ' <"$dir/cmdline"; } 2>/dev/null)
+        line=${line% }
+        case $line in '' | *memops-look*) continue ;; esac
+        printf '%s\n' "$line" | grep -qE -e "$2" && { main=$pid; break; }
     done ;;
 esac
 case $main in '' | 0 | *[!0-9]*) exit 0 ;; esac

@@ -43,6 +43,7 @@ LAUNCH_FILES = {
     "twin": ENV_FILE,
     "block": f"{shop.HOME}/bin/appctl",
     "wrap": f"{shop.HOME}/lib/shop",
+    "bare": ENV_FILE,  # found by its command line, restarted by a command of the operator's
     "pair": "/etc/systemd/system/shop.service.d/50-memops.env",
 }
 NO_JVM = [name for name in LAUNCH_FILES if not name.startswith("jvm")]
@@ -81,6 +82,7 @@ def fleet(full_lab: Lab) -> Iterator[Fleet]:
         "twin": shop.spec("c", "script", **HAD, **slow),
         "block": shop.spec("c", "script", **slow),
         "wrap": shop.spec("c", "script", **slow),
+        "bare": shop.spec("c", "script", **slow),
         "pair": shop.spec("c", "unit", **slow),
     }
     if java_home():
@@ -93,7 +95,7 @@ def fleet(full_lab: Lab) -> Iterator[Fleet]:
     }
     for host in hosts.values():
         host.wait_ready()
-    for name in ("twin", "block", "wrap"):
+    for name in ("twin", "block", "wrap", "bare"):
         shops.appctl(full_lab, hosts[name], "start")
     hosts["pair"].write("/etc/systemd/system/shop.service.d/10-pair.conf", PAIR_UNIT)
     hosts["pair"].write(f"{shop.HOME}/bin/pair", PAIR, 0o755)
@@ -114,6 +116,10 @@ def variables(name: str) -> dict[str, Any]:
     if name == "jvm-had":
         return apps(**shop.description("unit")) | {"memops_frame_pointers": True}
     app = shop.description("script")
+    if name == "bare":
+        found = {"process": f"^{shop.HOME}/lib/shop$", "restart": [app["script"], "restart"]}
+        rest = {key: app[key] for key in ("shape", "launch_file", "health", "deadline")}
+        return apps(**found, **rest)
     shapes = {"twin": "envfile", "block": "script", "wrap": "wrapper"}
     return apps(**app | {"shape": shapes[name], "launch_file": LAUNCH_FILES[name]})
 

@@ -70,6 +70,14 @@ def test_a_process_is_found_by_its_command_line(ask: Any, sleeper: subprocess.Po
     assert ask(processes(App("a", process=r"sleep 1234\.5"))).main.pid == sleeper.pid
 
 
+@pytest.mark.parametrize("pattern", [r"^sleep 1234\.5$", r"1234\.5$", "^sleep 12"])
+def test_a_pattern_is_held_to_both_ends_of_the_command_line(
+    ask: Any, sleeper: subprocess.Popen[bytes], pattern: str
+) -> None:
+    assert ask(processes(App("a", process=pattern))).main.pid == sleeper.pid
+    assert ask(processes(App("a", process=r"^leep 1234\.5$"))).main is None
+
+
 def test_a_look_for_a_process_does_not_find_itself(ask: Any) -> None:
     assert ask(processes(App("a", process="no-process-is-called-so"))).main is None
 
