@@ -46,6 +46,8 @@ for what; do
         need sshd openssh-server
         [ -e /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 ] || [ -e /usr/lib/aarch64-linux-gnu/libjemalloc.so.2 ] ||
             missing="$missing libjemalloc2"
+        [ -e /usr/include/libunwind.h ] || [ -e /usr/include/*/libunwind.h ] ||
+            missing="$missing libunwind-dev"
         need readelf binutils
         need perl perl
         need bzip2 bzip2
