@@ -13,9 +13,10 @@ from memops.profile.growth.window import Window, within
 from memops.profile.heap.files import by_process, find_dumps
 from memops.profile.heap.runs import Process, Reader, Run, earlier, find_run, read_heap
 from memops.profile.symbols.allocator import allocator_module, allocator_test
-from memops.profile.symbols.names import ElfSymbols, JitSymbols, Names, files_here
-from memops.profile.symbols.perfmap import parse_perf_map
-from memops.profile.unpack import read_file
+from memops.profile.symbols.files import elf_symbols
+from memops.profile.symbols.frame import JIT, UNMAPPED
+from memops.profile.symbols.jit import read_jit_symbols
+from memops.profile.symbols.names import Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from memops.profile.growth.analysis import Analysis
     from memops.profile.growth.series import Series
     from memops.profile.heap.profile import HeapProfile
+    from memops.profile.symbols.jit import JitSymbols
+    from memops.profile.symbols.names import Symbols
     from memops.profile.verdict.values import Verdict
 
 AT_MOST = 40
@@ -36,9 +39,9 @@ class Inputs:
     """The files of one *app* on one *host*; *life* tells restarts apart. Labels may be empty.
 
     *dumps* are heap files or directories of them; *times* (seconds since the epoch) are when they
-    were written, where the files' own times do not tell. *symbols* are directories of ELF files by
+    and the perf maps were written, where the files' own times do not tell. *symbols* are directories of ELF files by
     build-id, by path or by name; *perf_maps* are the oldest first; *build_ids* are by the path that
-    the process had mapped.
+    the process had mapped. *names* are further sources of names, asked before those.
     """
 
     dumps: Sequence[Path]
@@ -49,6 +52,7 @@ class Inputs:
     perf_maps: Sequence[Path] = ()
     build_ids: Map[str, str] = field(default_factory=dict)
     times: Map[Path, float] = field(default_factory=dict)
+    names: Sequence[Symbols] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +95,15 @@ def study(
     reader = Reader(keep_going)
     runs = _runs(inputs, pid, reader, window)
     chosen = max(runs, key=lambda run: run.process.live)
-    jit = JitSymbols(tuple(parse_perf_map(read_file(path)) for path in inputs.perf_maps))
-    words = _vocabulary(inputs, chosen.last, jit)
+    jit = read_jit_symbols(inputs.perf_maps, inputs.times)
+    elf = elf_symbols(inputs.symbols, chosen.last.mappings)
+    words = _vocabulary(Names((*inputs.names, elf, jit)), chosen.last)
     first: Path | None = None
     notes: list[str] = []
     moments: list[Moment] = []
     for path, heap in _dumps(chosen, base, at_most, reader):
         first = first or path
-        moments.append(_moment(path, heap, inputs, words))
+        moments.append(_moment(path, heap, inputs, words, jit))
         if path in {first, chosen.files[-1].path}:
             notes += _notes(path, heap, chosen.last)
     single = len(moments) == 1
@@ -141,15 +146,17 @@ def _dumps(
     yield run.files[-1].path, run.last
 
 
-def _vocabulary(inputs: Inputs, heap: HeapProfile, jit: JitSymbols) -> Vocabulary:
-    elf = ElfSymbols(tuple(inputs.symbols), files_here(heap.mappings))
-    module = allocator_module(heap)
-    return Vocabulary(Names((elf, jit)), allocator_test(module))
+def _vocabulary(names: Names, heap: HeapProfile) -> Vocabulary:
+    return Vocabulary(names, allocator_test(allocator_module(heap)))
 
 
-def _moment(path: Path, heap: HeapProfile, inputs: Inputs, words: Vocabulary) -> Moment:
-    rows = condense(heap, inputs.build_ids, words)
-    return Moment(_time(path, inputs), rows, heap.interval)
+def _moment(
+    path: Path, heap: HeapProfile, inputs: Inputs, words: Vocabulary, jit: JitSymbols
+) -> Moment:
+    time = _time(path, inputs)
+    epoch = jit.epoch(time)
+    rows = condense(heap, {**inputs.build_ids, JIT: epoch, UNMAPPED: epoch}, words)
+    return Moment(time, rows, heap.interval)
 
 
 def _time(path: Path, inputs: Inputs) -> float:
@@ -173,7 +180,7 @@ def _conflicts(heap: HeapProfile, jit: JitSymbols) -> list[str]:
         return []
     addresses = {pc for stack in heap.stacks for pc in stack if not _in_file(heap, pc)}
     count = sum(map(jit.disagree, addresses))
-    what = f"the perf maps disagree on {count} JIT addresses: the newest names them"
+    what = f"the perf maps disagree on {count} JIT addresses: the nearest to each dump names them"
     return [what] if count else []
 
 

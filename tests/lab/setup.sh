@@ -50,6 +50,7 @@ for what; do
             missing="$missing libunwind-dev"
         need readelf binutils
         need perl perl
+        need dwz dwz
         need bzip2 bzip2
         need git git
         if [ "$as_root" != no ]; then need sudo sudo; fi

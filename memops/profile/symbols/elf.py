@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+import zlib
 from bisect import bisect_right
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -65,6 +66,13 @@ class Function(NamedTuple):
     name: str
 
 
+class DebugLink(NamedTuple):
+    """The debug file that belongs to this one, by *name* and *checksum* (CRC-32 of all of it)."""
+
+    name: str
+    checksum: int
+
+
 class _Layout(NamedTuple):
     """The struct formats of one ELF class, and which fields of each hold what."""
 
@@ -116,6 +124,41 @@ class Elf:
             offset = start + _aligned(length)
         return ""
 
+    @cached_property
+    def base(self) -> int:
+        """The address of the first segment: 0 but for programs that are loaded at a fixed place."""
+        return min((each.address for each in self.segments if each.kind == _PT_LOAD), default=0)
+
+    @cached_property
+    def checksum(self) -> int:
+        """The CRC-32 of the whole file, by which ``.gnu_debuglink`` knows a debug file."""
+        return zlib.crc32(self.view)
+
+    @cached_property
+    def debug_link(self) -> DebugLink | None:
+        """What ``.gnu_debuglink`` names: a name, padded with zeros to four bytes, and a checksum."""
+        section = self._named_section(b".gnu_debuglink")
+        data = (
+            _bytes_at(self.view, section.offset, min(section.size, _NAME_LIMIT)) if section else b""
+        )
+        name, zero, _ = data.partition(b"\0")
+        at = _aligned(len(name) + 1)
+        if not name or not zero or at + 4 > len(data):
+            return None
+        (checksum,) = struct.unpack_from(f"{self.order}I", data, at)
+        return DebugLink(name.decode("utf-8", "surrogateescape"), checksum)
+
+    @cached_property
+    def has_debug_info(self) -> bool:
+        """Whether the file holds DWARF, which tells lines and inlined calls."""
+        return any(map(self._named_section, (b".debug_info", b".zdebug_info")))
+
+    @property
+    def has_all_names(self) -> bool:
+        """Whether the file was not stripped: static functions are named in it too."""
+        table = self._symbol_table
+        return table is not None and table.kind == _SHT_SYMTAB
+
     def address_of(self, offset: int) -> int | None:
         """The virtual address at which the byte at file *offset* is loaded; None if it is not."""
         for kind, start, address, size in self.segments:
@@ -145,13 +188,17 @@ class Elf:
     @cached_property
     def _packed(self) -> Elf | None:
         """The ELF file inside ``.gnu_debugdata``, which is xz data."""
-        for section in self.sections:
-            if section.size and self._name_of(section) == b".gnu_debugdata":
-                with suppress(UsageError):
-                    data = _bytes_at(self.view, section.offset, section.size)
-                    inner = read_elf(_unpack(data), ".gnu_debugdata")
-                    return replace(inner, names_index=len(inner.sections))  # packed once, not again
+        if section := self._named_section(b".gnu_debugdata"):
+            with suppress(UsageError):
+                data = _bytes_at(self.view, section.offset, section.size)
+                inner = read_elf(_unpack(data), ".gnu_debugdata")
+                return replace(inner, names_index=len(inner.sections))  # packed once, not again
         return None
+
+    def _named_section(self, name: bytes) -> Section | None:
+        """The section called *name*, unless it was left empty, as in a debug file."""
+        found = (each for each in self.sections if each.size and each.kind != _SHT_NOBITS)
+        return next((each for each in found if self._name_of(each) == name), None)
 
     def _name_of(self, section: Section) -> bytes:
         names = self._section(self.names_index)
@@ -168,7 +215,7 @@ class Elf:
     @cached_property
     def _symbol_table(self) -> Section | None:
         """The one .symtab where it was not stripped, else the one .dynsym."""
-        tables = {each.kind: each for each in reversed(self.sections)}
+        tables = {each.kind: each for each in reversed(self.sections) if each.size}
         return tables.get(_SHT_SYMTAB) or tables.get(_SHT_DYNSYM)
 
     def _entries(self) -> list[_Entry]:
