@@ -12,6 +12,7 @@ from memops.profile.memory.maps import DELETED
 from memops.profile.symbols.dwarf import installed, open_lines
 from memops.profile.symbols.elf import open_elf
 from memops.profile.symbols.names import Inlined, Name
+from memops.profile.symbols.plt import plt_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,7 +53,7 @@ class _Module:
             found = (each.elf.function_at(address) for each in files)
             if name := next((each.name for each in found if each and each.name), ""):
                 return name
-        return ""
+        return next(filter(None, (plt_name(each.elf, address) for each in self.files)), "")
 
     def places_at(self, address: int) -> tuple[Place, ...]:
         """The calls in the source at *address*, where there is debug information to tell."""
