@@ -184,7 +184,7 @@ def _newest(store: Store, heaps: Sequence[Artifact]) -> Inputs:
             build_ids.update(json.loads(store.path(each).read_bytes()))
     return Inputs(
         dumps=[store.path(each) for each in found if each.kind == "heap"],
-        times={store.path(each): each.mtime for each in found if each.kind == "heap"},
+        times={store.path(each): each.mtime for each in found if each.kind in {"heap", "perfmap"}},
         app=last.app,
         host=last.host,
         life=last.life,

@@ -29,7 +29,12 @@ from memops.cli.options import (
     "--frame-pointers",
     is_flag=True,
     default=None,
-    help="Keep a JVM's frame pointers: names Java callers, costs up to 3 % CPU.",
+    help="Keep a JVM's frame pointers, up to 3 % CPU: Java callers, with --unwinder libunwind.",
+)
+@click.option(
+    "--unwinder",
+    type=click.Choice(["libgcc", "libunwind"]),
+    help="Who walks stacks: libgcc ends at the first Java frame.  [default: libgcc]",
 )
 @click.option("--serial", metavar="N|N%[,...]", help="Hosts in a wave.  [default: 1,10%,50%,100%]")
 @click.option("--jemalloc", metavar="VERSION|distro", help="Which jemalloc.  [default: 5.3.0]")
@@ -73,6 +78,7 @@ def command(**given: Any) -> int:  # fmt: skip
         "memops_interval": given.pop("interval"),
         "memops_malloc_options": given.pop("malloc_options"),
         "memops_frame_pointers": given.pop("frame_pointers"),
+        "memops_unwinder": given.pop("unwinder"),
         "jemalloc": given.pop("jemalloc"),
         "jemalloc_sha256": given.pop("jemalloc_sha256"),
         "serial": _waves(given.pop("serial")),

@@ -88,6 +88,14 @@ said=$(
 """
 )
 
+# No arguments. Says "yes" where a program could load libunwind: nongnu's, which walks frame pointers.
+LIBUNWIND = r"""
+for each in /lib64 /usr/lib64 /lib /usr/lib /lib/*-linux-gnu* /usr/lib/*-linux-gnu* /usr/local/lib; do
+    [ -e "$each/libunwind.so.8" ] && echo yes && break
+done
+exit 0
+"""
+
 _CONFIG = re.compile(r"^\s*config\.(\w+): (true|false)\s*$", re.MULTILINE)
 _VERSION = re.compile(r'^Version: "([^"-]+)', re.MULTILINE)
 _COMPLAINT = re.compile(
@@ -146,6 +154,12 @@ def installed(path: str) -> Query[Jemalloc | None]:
 def distro() -> Query[Jemalloc | None]:
     """The libjemalloc2 that the distribution's package installed, or None."""
     return Query((Run(("sh", "-c", SCRIPT, "memops-look", "")),), lambda all_: parse(all_[0]))
+
+
+def libunwind() -> Query[bool]:
+    """Whether the host has libunwind.so.8, without which a library built with it does not load."""
+    look = Run(("sh", "-c", LIBUNWIND, "memops-look"))
+    return Query((look,), lambda outputs: outputs[0].text.startswith("yes"))
 
 
 def complaint(path: str, malloc_conf: str) -> Query[str]:

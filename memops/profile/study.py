@@ -14,9 +14,9 @@ from memops.profile.growth.window import Window, within
 from memops.profile.heap.files import by_process, find_dumps
 from memops.profile.heap.runs import Process, Reader, Run, find_run
 from memops.profile.symbols.allocator import allocator_module, allocator_test
-from memops.profile.symbols.names import ElfSymbols, JitSymbols, Names, files_here
-from memops.profile.symbols.perfmap import parse_perf_map
-from memops.profile.unpack import read_file
+from memops.profile.symbols.files import elf_symbols
+from memops.profile.symbols.jit import read_jit_symbols
+from memops.profile.symbols.names import Names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Map
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from memops.profile.growth.analysis import Analysis
     from memops.profile.growth.series import Series
     from memops.profile.heap.dump import Dump
+    from memops.profile.symbols.jit import JitSymbols
+    from memops.profile.symbols.names import Symbols
     from memops.profile.verdict.values import Verdict
 
 
@@ -34,9 +36,9 @@ class Inputs:
     """The files of one *app* on one *host*; *life* tells restarts apart. Labels may be empty.
 
     *dumps* are heap files or directories of them; *times* (seconds since the epoch) are when they
-    were written, where the files' own times do not tell. *symbols* are directories of ELF files by
+    and the perf maps were written, where the files' own times do not tell. *symbols* are directories of ELF files by
     build-id, by path or by name; *perf_maps* are the oldest first; *build_ids* are by the path that
-    the process had mapped.
+    the process had mapped. *names* are further sources of names, asked before those.
     """
 
     dumps: Sequence[Path]
@@ -47,6 +49,7 @@ class Inputs:
     perf_maps: Sequence[Path] = ()
     build_ids: Map[str, str] = field(default_factory=dict)
     times: Map[Path, float] = field(default_factory=dict)
+    names: Sequence[Symbols] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +91,14 @@ def study(
     reader = Reader(keep_going)
     runs = _runs(inputs, pid, reader, window)
     chosen = runs[0] if len(runs) == 1 else max(runs, key=lambda run: run.last.live)
-    jit = JitSymbols(tuple(parse_perf_map(read_file(path)) for path in inputs.perf_maps))
-    words = _vocabulary(inputs, chosen.last, jit, Lexicon())
+    jit = read_jit_symbols(inputs.perf_maps, inputs.times)
+    elf = elf_symbols(inputs.symbols, chosen.last.mappings)
+    words = _vocabulary(Names((*inputs.names, elf, jit)), chosen.last, Lexicon())
     condenser = Condenser(words, inputs.build_ids, remember=len(chosen.files) > 1)
-    found = read_run(chosen, condenser, lambda path: _time(path, inputs), reader, base)
+    found = read_run(
+        chosen, condenser, reader, base=base, epoch=jit.epoch,
+        time_of=lambda path: _time(path, inputs),
+    )  # fmt: skip
     single, calls = len(found.paths) == 1, words.lexicon.calls
     return Study(
         inputs=inputs,
@@ -121,9 +128,8 @@ def _runs(inputs: Inputs, pid: int | None, reader: Reader, window: Window | None
     return runs
 
 
-def _vocabulary(inputs: Inputs, dump: Dump, jit: JitSymbols, lexicon: Lexicon) -> Vocabulary:
-    elf = ElfSymbols(tuple(inputs.symbols), files_here(dump.mappings))
-    return Vocabulary(Names((elf, jit)), allocator_test(allocator_module(dump)), lexicon)
+def _vocabulary(names: Names, dump: Dump, lexicon: Lexicon) -> Vocabulary:
+    return Vocabulary(names, allocator_test(allocator_module(dump)), lexicon)
 
 
 def _time(path: Path, inputs: Inputs) -> float:
@@ -136,5 +142,5 @@ def _conflicts(words: Vocabulary, jit: JitSymbols) -> list[str]:
     if len(jit.maps) < 2:  # noqa: PLR2004 - one alone agrees
         return []
     count = sum(jit.disagree(frame.offset) for frame in words if not frame.has_file)
-    what = f"the perf maps disagree on {count} JIT addresses: the newest names them"
+    what = f"the perf maps disagree on {count} JIT addresses: the nearest to each dump names them"
     return [what] if count else []

@@ -38,6 +38,10 @@ _WHY = {
         "configure found no unwinder that survives (neither libgcc nor libunwind)",
         "install the compiler's whole package, or say --build portable",
     ),
+    "libunwind": (
+        "configure found no libunwind to compile with",
+        "install libunwind-dev (libunwind-devel) where it is built, or say --unwinder libgcc",
+    ),
     "make": ("the compiler failed", "look at the log"),
 }
 _ONE_HOSTS = frozenset({"scratch", "space", "memory"})

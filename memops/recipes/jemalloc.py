@@ -42,6 +42,8 @@ _OPTIONS = ("--enable-prof", "--disable-cxx", "--disable-static", "--disable-doc
 _MOMENT = 1.0  # seconds in which like hosts that are asked at the same time begin their build
 # With these alone a library loads wherever glibc is; a missing one stops the app (exit code 127).
 _EVERYWHERE = ("libc.so.6", "libm.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2")
+_UNWINDERS = {"libgcc": (), "libunwind": ("--enable-prof-libunwind",)}
+_LIBUNWIND = "libunwind.so.8"
 _LOADERS = ("ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "ld-linux.so.2", "ld64.so.2")
 
 
@@ -58,7 +60,8 @@ class Wanted:
     @property
     def options(self) -> tuple[str, ...]:
         """What configure is given; the page size is the host's, so that no other is assumed."""
-        return (*_OPTIONS, f"--with-lg-page={self.target.page_size.bit_length() - 1}")
+        unwinder = _UNWINDERS[self.variant]
+        return (*_OPTIONS, *unwinder, f"--with-lg-page={self.target.page_size.bit_length() - 1}")
 
     def key(self, *, portable: bool) -> str:
         """The name of the build in the cache; like hosts ask for the same."""
@@ -107,7 +110,9 @@ def built(
 
     try:
         place = partial(places.choose, session.host, wanted.target, here=places.here())
-        chosen = place(wanted=kitchen.place, compiler=wanted.compiler)
+        chosen = place(
+            wanted=kitchen.place, compiler=wanted.compiler, libunwind=wanted.variant == "libunwind"
+        )
     except HostError:
         if (found := _of_a_like_host(wanted, kitchen, waiting)) is None:
             raise
@@ -181,10 +186,13 @@ def _keep(library: bytes, directory: Path, wanted: Wanted, chosen: str, host: st
 def _manifest(path: Path, wanted: Wanted, chosen: str, host: str) -> str:
     need = needs(path)
     portable = chosen == "portable"
-    extra = sorted(set(need.libraries) - {*_EVERYWHERE, *_LOADERS})
+    own = (_LIBUNWIND,) if wanted.variant == "libunwind" else ()
+    extra = sorted(set(need.libraries) - {*_EVERYWHERE, *_LOADERS, *own})
+    lacks = sorted(set(own) - set(need.libraries))
     wrong = (
         (need.arch != wanted.target.arch, f"a library for {need.arch} came out"),
         (not need.profiling, f"jemalloc {wanted.version} came out without profiling"),
+        (bool(lacks), f"jemalloc {wanted.version} came out without libunwind"),
         (bool(extra), f"the library needs {', '.join(extra)}, which hosts may lack"),
     )
     for met, what in wrong:

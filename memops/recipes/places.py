@@ -49,16 +49,25 @@ def here() -> Here:
     return Here(target, compiler and libc == "glibc", make and find_spec("ziglang") is not None)
 
 
-def choose(host: str, target: Target, wanted: str, here: Here, *, compiler: bool) -> Chosen:
+def choose(
+    host: str,
+    target: Target,
+    wanted: str,
+    here: Here,
+    *,
+    compiler: bool,
+    libunwind: bool = False,
+) -> Chosen:
     """Where to build for *target*: as *wanted* says, or the best place.
 
-    *compiler* tells whether *host*, which asks, has one. Raises `HostError` that says why the
+    *compiler* tells whether *host*, which asks, has one; *libunwind* whether the library is built
+    with that, which a portable one never is. Raises `HostError` that says why the
     *wanted* place cannot do it, or, for ``auto``, what the operator can type.
     """
     obstacles = {
         "host": "" if compiler else "it has no compiler",
         "controller": _controller(target, here),
-        "portable": _portable(target, here),
+        "portable": _portable(target, here, libunwind=libunwind),
     }
     names: tuple[Chosen, ...] = ("host", "controller", "portable")
     for name in names:
@@ -66,17 +75,21 @@ def choose(host: str, target: Target, wanted: str, here: Here, *, compiler: bool
             return name
     if wanted != "auto":
         raise HostError(
-            host, f"--build {wanted} is not possible: {obstacles[wanted]}", _remedy(target)
+            host,
+            f"--build {wanted} is not possible: {obstacles[wanted]}",
+            _remedy(target, libunwind=libunwind),
         )
     raise HostError(
         host,
         f"no built jemalloc for {target.arch} with glibc {target.libc_version}, and nobody to build"
         f" it: {'; '.join(obstacles[name] for name in names)}",
-        _remedy(target),
+        _remedy(target, libunwind=libunwind),
     )
 
 
-def _remedy(target: Target) -> str:
+def _remedy(target: Target, *, libunwind: bool) -> str:
+    if libunwind:
+        return "install gcc, make and libunwind-dev on one such host, or say --unwinder libgcc"
     portable = "pip install 'memops[portable]' here, or " if target.arch in TARGETS else ""
     return f"{portable}install gcc and make on one such host, or say --jemalloc distro"
 
@@ -94,7 +107,9 @@ def _controller(target: Target, here: Here) -> str:
     return ""
 
 
-def _portable(target: Target, here: Here) -> str:
+def _portable(target: Target, here: Here, *, libunwind: bool) -> str:
+    if libunwind:
+        return "a portable library has no libunwind"
     if target.arch not in TARGETS:
         return f"the portable build knows {' and '.join(TARGETS)}, not {target.arch}"
     if version_key(target.libc_version) < version_key(FLOOR):

@@ -57,6 +57,9 @@ echo 'memops-phase configure'
 EXTRA_CFLAGS=-g0 $gently sh ./configure "$@" 2>&1 </dev/null || fail configure
 defined=include/jemalloc/internal/jemalloc_internal_defs.h
 grep -Eq '^#define JEMALLOC_PROF_(LIBGCC|LIBUNWIND)' $defined || fail unwinder
+case " $* " in # asked for it, configure takes libgcc where it finds no libunwind, and says nothing
+*' --enable-prof-libunwind '*) grep -q '^#define JEMALLOC_PROF_LIBUNWIND' $defined || fail libunwind ;;
+esac
 # Half of the work of a build is a first pass that finds the internal names to prefix. That matters
 # to a static library alone: here they are hidden, but for these two.
 names=include/jemalloc/internal/private_namespace.gen.h

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from memops.profile.heap.profile import Count, add, unsample
 from memops.profile.heap.runs import read_dump, read_heap
 from memops.profile.symbols.allocator import allocator_module, allocator_test
-from memops.profile.symbols.frame import locate
-from memops.profile.symbols.names import ElfSymbols, JitSymbols, Names, files_here
-from memops.profile.symbols.perfmap import parse_perf_map
-from memops.profile.unpack import read_file
+from memops.profile.symbols.files import elf_symbols
+from memops.profile.symbols.frame import JIT, UNMAPPED, locate
+from memops.profile.symbols.jit import read_jit_symbols
+from memops.profile.symbols.names import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from memops.profile.memory.maps import Mapping
     from memops.profile.study import Study
     from memops.profile.symbols.frame import Frame
+    from memops.profile.symbols.jit import JitSymbols
     from memops.profile.symbols.names import Name
 
 
@@ -69,14 +70,20 @@ def samples(study: Study) -> Samples:
     """
     dump = read_dump(study.last)
     last = dump.profile()
-    dumps = [(last, 1), *((read_heap(path), -1) for path in [study.first] if path)]
-    names = _names(study, last)
+    dumps = [(study.last, last, 1),
+             *((path, read_heap(path), -1) for path in [study.first] if path)]  # fmt: skip
+    inputs = study.inputs
+    jit = read_jit_symbols(inputs.perf_maps, inputs.times)
+    elf = elf_symbols(inputs.symbols, last.mappings)
+    names = Names((*inputs.names, elf, jit)).of
     is_allocator = allocator_test(allocator_module(dump))
     places: dict[Frame, Place] = {}
     sums: defaultdict[Sample, Count] = defaultdict(lambda: Count(0, 0))
     skip = _Skip(lambda frame: is_allocator(frame, names(frame)))
-    for heap, sign in dumps:
-        frame_of = _Frames(heap, study.inputs.build_ids, places)
+    for path, heap, sign in dumps:
+        epoch = jit.epoch(inputs.times.get(path, path.stat().st_mtime))
+        ids = {**inputs.build_ids, JIT: epoch, UNMAPPED: epoch}
+        frame_of = _Frames(heap, ids, places, jit)
         threads = {each.uid: each.name for each in heap.threads}
         for stack, sampled in heap.stacks.items():
             frames = skip.leading(tuple(map(frame_of.__getitem__, stack)))
@@ -84,26 +91,26 @@ def samples(study: Study) -> Samples:
                 key = Sample(frames, thread)
                 sums[key] = add(sums[key], Count(sign * objects, sign * size))
     counts = {key: count for key, count in sums.items() if any(count)}
-    return Samples(counts, places, names, _program(last, study.inputs.build_ids))
-
-
-def _names(study: Study, heap: HeapProfile) -> Callable[[Frame], Name]:
-    inputs = study.inputs
-    jit = JitSymbols(tuple(parse_perf_map(read_file(path)) for path in inputs.perf_maps))
-    return Names((ElfSymbols(tuple(inputs.symbols), files_here(heap.mappings)), jit)).of
+    return Samples(counts, places, names, _program(last, inputs.build_ids))
 
 
 class _Frames(dict[int, "Frame"]):
     """The frame of each address of one dump; where it lay goes into *places*, once."""
 
     def __init__(
-        self, heap: HeapProfile, build_ids: Map[str, str], places: dict[Frame, Place]
+        self,
+        heap: HeapProfile,
+        build_ids: Map[str, str],
+        places: dict[Frame, Place],
+        jit: JitSymbols,
     ) -> None:
         super().__init__()
         self._space, self._build_ids, self._places = heap.space, build_ids, places
+        self._jit = jit
 
     def __missing__(self, address: int) -> Frame:
-        frame = self[address] = locate(address, self._space, self._build_ids)
+        found = locate(address, self._space, self._build_ids)
+        frame = self[address] = self._jit.settled(found)
         call = max(address - 1, 0)
         mapping = self._space.at(call)
         in_file = mapping is not None and mapping.path == frame.path

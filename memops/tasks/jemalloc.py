@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from memops.model.step import Probe
 
 VERSION = "5.3.0"
-VARIANT = "libgcc"
+UNWINDERS = ("libgcc", "libunwind")
 
 PINS = {"5.3.0": "2db82d1e7119df3e71b7640219b6dfe84789bc0537983c3b7ac4f7189aecfeaa"}
 """The sha256 of upstream's release tarballs; Debian's ``.orig.tar.bz2`` of 5.3.0 is the same file."""
@@ -36,31 +36,36 @@ def jemalloc(
     *,
     version: str = VERSION,
     sha256: str = "",
+    unwinder: str = "libgcc",
     malloc_conf: str = "",
     prefix: str = facts.PREFIX,
 ) -> Generator[Step, None, Mapping[str, object]]:
     """The library of *version* is installed below *prefix*, verified, and accepts *malloc_conf*.
 
-    *sha256* is the pin of the release's tarball, needed where memops does not know the version.
+    *unwinder* ``libunwind`` walks on where a JVM keeps frame pointers, so that the stacks have its Java
+    callers; ``libgcc`` ends at the first Java frame. *sha256* is the pin of the release's tarball, needed where memops does not know the version.
     *version* ``distro`` links the distribution's own library instead. Raises `UsageError` for a
     version without a pin, `HostError` for a host that cannot have the library. Registers its
     ``path``: the file itself, as ``/proc/PID/maps`` has it.
     """
     pin = "" if version == "distro" else _pin(version, sha256)
-    path, manifest = (where(version, VARIANT, prefix) for where in _PATHS)
+    if unwinder not in UNWINDERS:
+        raise UsageError("--unwinder", f"{unwinder!r} is none", f"say {' or '.join(UNWINDERS)}")
+    path, manifest = (where(version, unwinder, prefix) for where in _PATHS)
     probe.prefetch(
-        platform(path), entry(path, digest=True),
+        platform(path), entry(path, digest=True), facts.libunwind(),
         *((facts.installed(path), facts.manifest(manifest)) if pin else (facts.distro(),)),
         *((facts.complaint(path, malloc_conf),) if malloc_conf else ()),
     )  # fmt: skip
     host = probe(platform(path))
     if version == "distro":
-        link = _distro(probe)
+        link = _distro(probe, unwinder)
         wanted: tuple[tuple[str, File | Link], ...] = ((path, link),)
-        installed, used = _linked(probe, path), link.target
+        installed, used = _linked(probe, path, link), link.target
     else:
         _refuse(host)
-        wanted = _files(host, version, pin, prefix)
+        _refuse_unwinder(probe, unwinder)
+        wanted = _files(host, version, pin, unwinder, prefix)
         installed, used = _installed(probe, host, wanted, pin), path
     if installed:
         _refuse_options(probe, path, malloc_conf)
@@ -110,6 +115,15 @@ def _refuse(host: Platform) -> None:
         )
 
 
+def _refuse_unwinder(probe: Probe, unwinder: str) -> None:
+    if unwinder == "libunwind" and not probe(facts.libunwind()):
+        raise HostError(
+            "jemalloc",
+            "this host has no libunwind.so.8: with the library preloaded no program would start",
+            "install libunwind8 (Debian) or libunwind (Red Hat) there, or say --unwinder libgcc",
+        )
+
+
 def _refuse_room(host: Platform) -> None:
     if host.read_only:
         raise HostError(host.place, "it is mounted read-only", "remount it, or name another prefix")
@@ -127,14 +141,14 @@ def _owner(host: Platform) -> tuple[str, str] | tuple[None, None]:
 
 
 def _files(
-    host: Platform, version: str, sha256: str, prefix: str
+    host: Platform, version: str, sha256: str, unwinder: str, prefix: str
 ) -> tuple[tuple[str, File], tuple[str, File]]:
     params = (
-        ("version", version), ("variant", VARIANT), ("sha256", sha256), ("arch", host.arch),
+        ("version", version), ("variant", unwinder), ("sha256", sha256), ("arch", host.arch),
         ("libc_version", host.libc_version), ("page_size", str(host.page_size)),
         ("compiler", "yes" if host.compiler else "no"),
     )  # fmt: skip
-    library, manifest = (where(version, VARIANT, prefix) for where in _PATHS)
+    library, manifest = (where(version, unwinder, prefix) for where in _PATHS)
     owner = _owner(host)
     return (
         (library, File(Recipe("jemalloc", params), 0o755, *owner)),
@@ -148,13 +162,14 @@ def _readable(step: Step, what: File | Link) -> Step:
         case File(Recipe(params=params)):
             said = dict(params)
             after = "jemalloc {version} with profiling, for {arch} with glibc {libc_version}"
+            after += ", unwinds with libunwind" * (said["variant"] == "libunwind")
             change = replace(step.change, after=after.format_map(said))
             return replace(step, change=change)
         case _:
             return step
 
 
-def _distro(probe: Probe) -> Link:
+def _distro(probe: Probe, unwinder: str) -> Link:
     found = probe(facts.distro())
     if found is None:
         raise HostError(
@@ -163,13 +178,16 @@ def _distro(probe: Probe) -> Link:
         )  # fmt: skip
     if found.refusal:
         raise HostError(found.path, found.refusal, "leave out --jemalloc distro")
+    if unwinder == "libunwind" and found.unwinder != unwinder:
+        what = f"its unwinder is {found.unwinder}, not libunwind"
+        raise HostError(found.path, what, "leave out --jemalloc distro, or --unwinder")
     return Link(found.path)
 
 
-def _linked(probe: Probe, path: str) -> bool:
+def _linked(probe: Probe, path: str, link: Link) -> bool:
     """Whether the distribution's library is linked there already."""
     now = probe(entry(path, digest=True))
-    return now is not None and now.kind == "link" and now.target == _distro(probe).target
+    return now is not None and now.kind == "link" and now.target == link.target
 
 
 def _installed(

@@ -49,7 +49,8 @@ def launcher(
     A sample is taken every *sample* allocated bytes on average, a profile is written every
     *interval* allocated bytes; both become powers of two, as jemalloc wants (``lg_prof_sample``,
     ``lg_prof_interval``, man 3 jemalloc). *options* are added to ``MALLOC_CONF`` as they stand.
-    With *frame_pointers* a JVM keeps them, which names Java callers (0-3 % CPU). Values of the same
+    With *frame_pointers* a JVM keeps them (0-3 % CPU), along which a jemalloc with libunwind finds
+    the Java callers. Values of the same
     variables that the app has already are extended, never replaced.
     """
     restart(app)  # refuses an app that nobody could restart, before anything is changed
@@ -71,8 +72,9 @@ def launcher(
     def settings(run: str) -> Settings:
         prefix = f"{dumps}/{app.name}.{host}.{run}"
         conf = _malloc_conf(lg_sample, lg_interval, prefix, options)
-        java = _FRAME_POINTER if frame_pointers and main.is_hotspot else ""
-        return Settings(app.name, run, library, conf, java, prefix, _kept(main, old))
+        kept = _kept(main, old)
+        java = _java_options(main, kept) if frame_pointers else ""
+        return Settings(app.name, run, library, conf, java, prefix, kept)
 
     wanted = settings(run)
     if old and settings(old.run) == old:  # the same in all but the run: nothing to restart for
@@ -200,6 +202,12 @@ def _kept(main: Process, old: Settings | None) -> tuple[tuple[str, str], ...]:
     environ = {} if launch.has_traces(main) else main.environ or {}
     names = ("LD_PRELOAD", "MALLOC_CONF", "JAVA_TOOL_OPTIONS")
     return tuple((name, environ[name]) for name in names if environ.get(name))
+
+
+def _java_options(main: Process, kept: tuple[tuple[str, str], ...]) -> str:
+    """What makes a JVM keep frame pointers; nothing where the app's own options do."""
+    own = (*main.cmdline, *dict(kept).get("JAVA_TOOL_OPTIONS", "").split())
+    return _FRAME_POINTER if main.is_hotspot and _FRAME_POINTER not in own else ""
 
 
 def _joined(wanted: Settings) -> tuple[tuple[str, str], ...]:

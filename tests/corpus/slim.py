@@ -22,33 +22,43 @@ class Symbol(NamedTuple):
     info: int = 0x12  # a global function
 
 
-def elf_bytes(symbols: Sequence[Symbol], loads: Sequence[Load], build_id: str = "") -> bytes:
-    """An ELF64 little-endian shared object with these functions, segments and build-id."""
+def elf_bytes(
+    symbols: Sequence[Symbol],
+    loads: Sequence[Load],
+    build_id: str = "",
+    *,
+    stripped: bool = False,
+    order: str = "<",
+) -> bytes:
+    """An ELF64 shared object with these functions, segments and build-id; *order* as of struct.
+
+    The table is called ``.dynsym`` where the file that it stands for is *stripped*.
+    """
     names, rows = b"\0", [bytes(24)]
     for address, size, name, info in symbols:
-        rows.append(struct.pack("<IBBHQQ", len(names), info, 0, 1, address, size))
+        rows.append(struct.pack(f"{order}IBBHQQ", len(names), info, 0, 1, address, size))
         names += name.encode() + b"\0"
     raw_id = bytes.fromhex(build_id)
-    note = struct.pack("<III4s", 4, len(raw_id), 3, b"GNU\0") + raw_id if build_id else b""
+    note = struct.pack(f"{order}III4s", 4, len(raw_id), 3, b"GNU\0") + raw_id if build_id else b""
     table, headers = b"".join(rows), 64 + 56 * (len(loads) + 1)
     at_table = headers + len(note) + -len(note) % 4
     at_names = at_table + len(table)
     at_sections = at_names + len(names)
     head = struct.pack(
-        "<4sBBB9xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 1, 3, 62, 1, 0, 64, at_sections, 0,
+        f"{order}4sBBB9xHHIQQQIHHHHHH", b"\x7fELF", 2, 1 + (order == ">"), 1, 3, 62, 1, 0, 64, at_sections, 0,
         64, 56, len(loads) + 1, 64, 4, 0,
     )  # fmt: skip
-    segments = [struct.pack("<IIQQQQQQ", 4, 4, headers, 0, 0, len(note), len(note), 4)]
-    segments += [struct.pack("<IIQQQQQQ", 1, 5, o, a, a, s, s, 4096) for o, a, s in loads]
+    segments = [struct.pack(f"{order}IIQQQQQQ", 4, 4, headers, 0, 0, len(note), len(note), 4)]
+    segments += [struct.pack(f"{order}IIQQQQQQ", 1, 5, o, a, a, s, s, 4096) for o, a, s in loads]
     sections = [
         bytes(64),
-        _section(7, headers, len(note), 0, 0),
-        _section(2, at_table, len(table), 3, 24),
-        _section(3, at_names, len(names), 0, 0),
+        _section(order, 7, headers, len(note), 0, 0),
+        _section(order, 11 if stripped else 2, at_table, len(table), 3, 24),
+        _section(order, 3, at_names, len(names), 0, 0),
     ]
     body = head + b"".join(segments) + note.ljust(at_table - headers, b"\0")
     return body + table + names + b"".join(sections)
 
 
-def _section(kind: int, offset: int, size: int, link: int, entry: int) -> bytes:
-    return struct.pack("<IIQQQQIIQQ", 0, kind, 0, 0, offset, size, link, 0, 1, entry)
+def _section(order: str, kind: int, offset: int, size: int, link: int, entry: int) -> bytes:
+    return struct.pack(f"{order}IIQQQQIIQQ", 0, kind, 0, 0, offset, size, link, 0, 1, entry)

@@ -102,6 +102,6 @@ def test_paths_lie_below_the_prefix() -> None:
     assert facts.path_of("distro") == "/opt/memops/jemalloc-distro/lib/libjemalloc.so.2"
 
 
-@pytest.mark.parametrize("script", [facts.SCRIPT, facts.ACCEPTS, facts.VERIFY])
+@pytest.mark.parametrize("script", [facts.SCRIPT, facts.ACCEPTS, facts.VERIFY, facts.LIBUNWIND])
 def test_the_scripts_are_clean(script: str) -> None:
     assert complaints(script) == ""

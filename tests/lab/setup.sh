@@ -46,8 +46,10 @@ for what; do
         need sshd openssh-server
         [ -e /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 ] || [ -e /usr/lib/aarch64-linux-gnu/libjemalloc.so.2 ] ||
             missing="$missing libjemalloc2"
+        find /usr/include -maxdepth 2 -name libunwind.h | grep -q . || missing="$missing libunwind-dev"
         need readelf binutils
         need perl perl
+        need dwz dwz
         need bzip2 bzip2
         need git git
         if [ "$as_root" != no ]; then need sudo sudo; fi

@@ -150,9 +150,56 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         ("_ZN60_$LT$alloc..string..String$u20$as$u20$core..fmt..Display$GT$3fmt17h0123456789abcdefE",
          "<alloc::string::String as core::fmt::Display>::fmt"),
         ("_ZN4core3fmt5write17h0123456789abcdefE.llvm.123", "core::fmt::write"),
+        # v0: the examples of the rustc book and of rustc-demangle's own tests
+        ("_RNvCs15kBYyAo9fc_7mycrate7example", "mycrate::example"),
+        ("_RNvMs_Cs4Cv8Wi1oAIB_7mycrateNtB4_7Example3foo", "<mycrate::Example>::foo"),
+        ("_RNvXCs15kBYyAo9fc_7mycrateNtB2_7ExampleNtB2_5Trait3foo",
+         "<mycrate::Example as mycrate::Trait>::foo"),
+        ("_RINvCsgStHSCytQ6I_7mycrate7examplelKj1_EB2_", "mycrate::example::<i32, 1>"),
+        ("_RNCNCNgCs6DXkGYLi8lr_2cc5spawn00B5_", "cc::spawn::{closure#0}::{closure#0}"),
+        (("_RNCINkXs25_NgCsbmNqQUJIY6D_4core5sliceINyB9_4IterhENuNgNoBb_4iter8iterator8Iterator9"
+         "rpositionNCNgNpB9_6memchr7memrchrs_0E0Bb_"),
+         ("<core::slice::Iter<u8> as core::iter::iterator::Iterator>::rposition"
+         "::<core::slice::memchr::memrchr::{closure#1}>::{closure#0}")),
+        (("_RINbNbCskIICzLVDPPb_5alloc5alloc8box_freeDINbNiB4_5boxed5FnBoxuEp6OutputuEL_ECs1iopQbu"
+         "Biw2_3std"), "alloc::alloc::box_free::<dyn alloc::boxed::FnBox<(), Output = ()>>"),
+        ("_RMC0INtC8arrayvec8ArrayVechKj7b_E", "<arrayvec::ArrayVec<u8, 123>>"),
+        ("_RNqCs4fqI2P2rA04_11utf8_identsu30____7hkackfecea1cbdathfdh9hlq6y",
+         "utf8_idents::საჭმელად_გემრიელი_სადილი"),
+        ("_RNvCs15kBYyAo9fc_7mycrate7example.llvm.9", "mycrate::example"),
+        ("_RNvB_1a", "_RNvB_1a"),  # refers to itself
+        ("_Rubbish", "_Rubbish"),
+        ("_RYYYY" + "B_" * 90, "_RYYYY" + "B_" * 90),
+        ("__mod_solver_MOD_grow", "__mod_solver_MOD_grow"),  # Fortran
+        ("main.(*Server).Serve.func1", "main.(*Server).Serve.func1"),  # Go
+        ("_D3std5stdio4File5closeMFZv", "_D3std5stdio4File5closeMFZv"),  # D
+        ("caml_alloc_shr", "caml_alloc_shr"),
         ("_Znonsense", "_Znonsense"),
         ("_Z" + "9" * 5000, "_Z" + "9" * 5000),
     ],
 )  # fmt: skip
 def test_names_read_as_their_authors_wrote_them(symbol: str, name: str) -> None:
     assert demangle(symbol) == name
+
+
+@given(st.text("CNMXYIBLGTERQPOFDKSAsp0123456789_abuhjvt", max_size=200))
+def test_no_rust_name_crashes_or_stalls_its_reader(noise: str) -> None:
+    assert demangle("_R" + noise)
+
+
+def test_a_rust_name_that_doubles_itself_is_given_up() -> None:
+    """Each tuple holds the one before it twice: forty of them would be 2^40 names."""
+
+    def doubling(times: int) -> str:
+        text, digits = "IC1aThhE", "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+        last = 4
+        for _ in range(times):
+            number = last - 1
+            back = digits[number // 62] * (number > 61) + digits[number % 62]
+            last, text = len(text), f"{text}TB{back}_B{back}_E"
+        return f"_R{text}E"
+
+    assert demangle(doubling(2)) == (
+        "a::<(u8, u8), ((u8, u8), (u8, u8)), (((u8, u8), (u8, u8)), ((u8, u8), (u8, u8)))>"
+    )
+    assert demangle(doubling(40)) == doubling(40)

@@ -8,7 +8,9 @@ from memops.profile.growth.naming import Lexicon, Vocabulary
 from memops.profile.heap.parse import parse_heap
 from memops.profile.heap.runs import read_dump
 from memops.profile.symbols.allocator import allocator_module, allocator_test
-from memops.profile.symbols.names import ElfSymbols, JitSymbols, Names
+from memops.profile.symbols.files import ElfSymbols
+from memops.profile.symbols.jit import JitSymbols
+from memops.profile.symbols.names import Names
 from tests.corpus import read
 from tests.profile.strategies import PROFILES
 from tests.profile.test_heap import WHOLE

@@ -54,10 +54,10 @@ def kitchen() -> Kitchen:
     return Kitchen(user_cache_path("memops"), upstream="")
 
 
-def real_library(kind: str = "jemalloc") -> Local:
+def real_library(kind: str = "jemalloc", variant: str = "libgcc") -> Local:
     """The library (or, as ``jemalloc-manifest``, its text), built now if it never was."""
     with local_session() as session:
-        return make(recipe(kind, session), session, kitchen(), quiet)
+        return make(recipe(kind, session, variant=variant), session, kitchen(), quiet)
 
 
 def tiny_library(into: Path, source: str = "int memops_tiny;") -> Path:

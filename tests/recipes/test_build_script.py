@@ -68,6 +68,7 @@ FAILURES = {
         "web-1: the compiler failed (x.c:1: error: no such thing); look at the log",
     ),
     "unwinder": ([b"memops-failed unwinder\n"], ENDED, "web-1: configure found no unwinder"),
+    "libunwind": ([b"memops-failed libunwind\n"], ENDED, "web-1: configure found no libunwind"),
     "cut short": ([b"memops-library 10\nabc"], None, "web-1: the build was cut short"),
     "a lie": ([b"memops-library ten\nabc"], None, "web-1: the build was cut short"),
     "silence": ([], ENDED, "web-1: the build was cut short; run it again"),
@@ -143,6 +144,14 @@ def test_the_script_says_what_failed_and_leaves_no_scratch(
     done = script("--enable-prof", stdin=stdin, env={"TMPDIR": str(scratch)})
     assert done.stdout.strip().splitlines()[-len(said.splitlines()) :] == said.splitlines()
     assert list(scratch.iterdir()) == []
+
+
+def test_a_build_that_finds_no_libunwind_says_so_rather_than_take_another(
+    packed: Callable[[dict[str, str]], bytes],
+) -> None:
+    stdin = packed({"configure": CONFIGURE})
+    done = script("--enable-prof", "--enable-prof-libunwind", stdin=stdin, env={})
+    assert done.stdout.strip().splitlines()[-1] == b"memops-failed libunwind"
 
 
 def test_a_build_that_takes_too_long_is_killed_with_its_scratch(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from memops.errors import HostError, UsageError
+from memops.facts import jemalloc as facts
 from memops.model.event import Event, Note
 from memops.recipes import Kitchen, make
 from memops.recipes.build import BuildFailed
@@ -228,6 +229,27 @@ def test_the_real_library_is_stripped_and_says_how_it_was_made() -> None:
     assert said["size"] == library.size < 1_000_000
     assert said["version"] == "5.3.0"
     assert needs(Path(library.path)).glibc == said["needs_glibc"]
+
+
+def test_a_library_with_libunwind_says_so_when_it_is_loaded() -> None:
+    library = Path(real_library(variant="libunwind").path)
+    with local_session() as session:
+        look, there = facts.installed(str(library)), facts.libunwind()
+        said = look.parse(session.look(look.looks))
+        assert there.parse(session.look(there.looks))
+
+    assert said is not None
+    assert (said.prof, said.unwinder, said.refusal) == (True, "libunwind", "")
+    assert "libunwind.so.8" in needs(library).libraries
+    assert library != Path(real_library().path)
+
+
+def test_a_library_that_came_out_without_libunwind_is_refused(
+    asked: Wanted, tmp_path: Path
+) -> None:
+    wants = replace(asked, variant="libunwind")
+    with local_session() as session, pytest.raises(BuildFailed, match="without libunwind"):
+        built(wants, session, Kitchen(tmp_path), quiet, Counting())
 
 
 def test_a_cache_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ class Case:
     here: Here
     compiler: str
     expected: str
+    libunwind: bool = False
 
 
 CHOSEN = {
@@ -35,6 +36,11 @@ CHOSEN = {
     "as the operator says": Case(DEBIAN_12, "portable", WITH_ZIG, "cc", "portable"),
 }
 REFUSED = {
+    "libunwind in a portable one": Case(
+        CENTOS_7, "auto", WITH_ZIG, "",
+        "a portable library has no libunwind; install gcc, make and libunwind-dev on one such host,"
+        " or say --unwinder libgcc", libunwind=True,
+    ),
     "nobody can": Case(
         CENTOS_7, "auto", LAPTOP, "",
         "web-1: no built jemalloc for x86_64 with glibc 2.17, and nobody to build it: it has no"
@@ -57,14 +63,28 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", CHOSEN.values(), ids=CHOSEN.keys())
 def test_the_place_is(case: Case) -> None:
-    chosen = choose("web-1", case.target, case.wanted, case.here, compiler=bool(case.compiler))
+    chosen = choose(
+        "web-1",
+        case.target,
+        case.wanted,
+        case.here,
+        compiler=bool(case.compiler),
+        libunwind=case.libunwind,
+    )
     assert chosen == case.expected
 
 
 @pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED.keys())
 def test_no_place(case: Case) -> None:
     with pytest.raises(HostError) as refused:
-        choose("web-1", case.target, case.wanted, case.here, compiler=bool(case.compiler))
+        choose(
+            "web-1",
+            case.target,
+            case.wanted,
+            case.here,
+            compiler=bool(case.compiler),
+            libunwind=case.libunwind,
+        )
     assert case.expected in str(refused.value)
     assert "\n" not in str(refused.value)
 

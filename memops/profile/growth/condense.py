@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from memops.profile.growth.naming import Codes, Row
 from memops.profile.heap.parse import Addresses
 from memops.profile.heap.profile import scaled
-from memops.profile.symbols.frame import locate
+from memops.profile.symbols.frame import JIT, UNMAPPED, locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,15 +51,16 @@ class Condenser:
     ) -> None:
         self._words, self._build_ids, self._shape = words, build_ids, shape
         self._remember = remember
-        self._code: tuple[bytes, ...] = ()
+        self._code: tuple[object, ...] = ()
         self._stacks: _Stacks | None = None
 
-    def condense(self, dump: Dump) -> Condensed:
+    def condense(self, dump: Dump, epoch: str = "") -> Condensed:
         """*dump* by functions, without the allocator's leading frames; one frame always stays.
 
-        The same as of its `estimate`. Raises `UsageError` for a line that cannot be read.
+        *epoch* tells apart times at which the process had different code of its own making. The
+        same as of its `estimate`. Raises `UsageError` for a line that cannot be read.
         """
-        stacks = self._known(dump)
+        stacks = self._known(dump, epoch)
         codes_of = stacks.__getitem__ if self._remember else stacks.codes
         rows: dict[Codes, Row] = {}
         interval, raw, live = dump.interval, 0, 0
@@ -81,11 +82,13 @@ class Condenser:
                 rows[codes] = Row(have[0] + grown, have[1] + objects, have[2] + grown * spread)
         return Condensed(rows, raw, live)
 
-    def _known(self, dump: Dump) -> _Stacks:
+    def _known(self, dump: Dump, epoch: str) -> _Stacks:
         """What is known of stacks: nothing any more where code was mapped or unmapped since."""
-        if self._stacks is None or dump.code != self._code:
-            self._code = dump.code
-            coded = _Coded(dump.space, self._build_ids, self._words)
+        code = (epoch, *dump.code)
+        if self._stacks is None or code != self._code:
+            self._code = code
+            build_ids = {**self._build_ids, JIT: epoch, UNMAPPED: epoch}
+            coded = _Coded(dump.space, build_ids, self._words)
             self._stacks = _Stacks(coded, self._words.allocators, self._shape)
         return self._stacks
 

@@ -49,20 +49,24 @@ class Reading:
 def read_run(
     run: Run,
     condenser: Condenser,
-    time_of: Callable[[Path], float],
     reader: Reader,
+    *,
+    time_of: Callable[[Path], float],
+    epoch: Callable[[float], str],
     base: Path | None = None,
 ) -> Reading:
     """The dumps of *run*; only *base* and the last one, if there is a base.
 
-    Dumps of another program under the same pid (before an ``exec``) are left out. Raises
-    `UsageError` for a broken one, unless *reader* leaves those out, or if none is left.
+    *time_of* tells when a dump was written (seconds since the epoch), and *epoch* which code the
+    process had made for itself by then. Dumps of another program under the same pid (before an
+    ``exec``) are left out. Raises `UsageError` for a broken one, unless *reader* leaves those out,
+    or if none is left.
     """
     reading, last = Reading(), run.files[-1].path
 
     def one(path: Path) -> tuple[Dump, Condensed]:
         dump = run.last if path == last else read_dump(path)
-        return dump, condenser.condense(dump)
+        return dump, condenser.condense(dump, epoch(time_of(path)))
 
     earlier = [base] if base else [each.path for each in run.files[:-1]]
     for path in [*earlier, last]:

@@ -11,6 +11,8 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from memops.profile.symbols.rust import rust_v0
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,8 +32,10 @@ _PART = re.compile(r"\d{1,4}")
 @cache
 def demangle(symbol: str) -> str:
     """*symbol* as its author wrote it; unchanged if it is not mangled or not understood."""
-    if not symbol.startswith(("_Z", "__Z")) or len(symbol) > _LENGTH_LIMIT:
+    if not symbol.startswith(("_Z", "__Z", "_R")) or len(symbol) > _LENGTH_LIMIT:
         return symbol
+    if symbol.startswith("_R"):
+        return rust_v0(symbol) or symbol
     if _RUST_LEGACY.match(symbol):
         return _rust(symbol)
     through = _cxa_demangle()

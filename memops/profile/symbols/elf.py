@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+import zlib
 from bisect import bisect_right
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -35,13 +36,14 @@ _RANK = {1: 0, 2: 1, 0: 2}  # global before weak before local, for names of the 
 
 
 class Section(NamedTuple):
-    """A section header, as far as it is needed: where in the file, how long, of what kind.
+    """A section header, as far as it is needed: where in memory and file, how long, of what kind.
 
     *name* is an offset in the section of names.
     """
 
     name: int
     kind: int
+    address: int
     offset: int
     size: int
     link: int
@@ -63,6 +65,13 @@ class Function(NamedTuple):
     address: int
     size: int
     name: str
+
+
+class DebugLink(NamedTuple):
+    """The debug file that belongs to this one, by *name* and *checksum* (CRC-32 of all of it)."""
+
+    name: str
+    checksum: int
 
 
 class _Layout(NamedTuple):
@@ -116,6 +125,41 @@ class Elf:
             offset = start + _aligned(length)
         return ""
 
+    @cached_property
+    def base(self) -> int:
+        """The address of the first segment: 0 but for programs that are loaded at a fixed place."""
+        return min((each.address for each in self.segments if each.kind == _PT_LOAD), default=0)
+
+    @cached_property
+    def checksum(self) -> int:
+        """The CRC-32 of the whole file, by which ``.gnu_debuglink`` knows a debug file."""
+        return zlib.crc32(self.view)
+
+    @cached_property
+    def debug_link(self) -> DebugLink | None:
+        """What ``.gnu_debuglink`` names: a name, padded with zeros to four bytes, and a checksum."""
+        section = self.named_section(b".gnu_debuglink")
+        data = (
+            _bytes_at(self.view, section.offset, min(section.size, _NAME_LIMIT)) if section else b""
+        )
+        name, zero, _ = data.partition(b"\0")
+        at = _aligned(len(name) + 1)
+        if not name or not zero or at + 4 > len(data):
+            return None
+        (checksum,) = struct.unpack_from(f"{self.order}I", data, at)
+        return DebugLink(name.decode("utf-8", "surrogateescape"), checksum)
+
+    @cached_property
+    def has_debug_info(self) -> bool:
+        """Whether the file holds DWARF, which tells lines and inlined calls."""
+        return any(map(self.named_section, (b".debug_info", b".zdebug_info")))
+
+    @property
+    def has_all_names(self) -> bool:
+        """Whether the file was not stripped: static functions are named in it too."""
+        table = self._symbol_table
+        return table is not None and table.kind == _SHT_SYMTAB
+
     def address_of(self, offset: int) -> int | None:
         """The virtual address at which the byte at file *offset* is loaded; None if it is not."""
         for kind, start, address, size in self.segments:
@@ -165,15 +209,34 @@ class Elf:
     @cached_property
     def _packed(self) -> Elf | None:
         """The ELF file inside ``.gnu_debugdata``, which is xz data."""
-        for section in self.sections:
-            if section.size and self._name_of(section) == b".gnu_debugdata":
-                with suppress(UsageError):
-                    data = _bytes_at(self.view, section.offset, section.size)
-                    inner = read_elf(_unpack(data), ".gnu_debugdata")
-                    return replace(inner, names_index=len(inner.sections))  # packed once, not again
+        if section := self.named_section(b".gnu_debugdata"):
+            with suppress(UsageError):
+                data = _bytes_at(self.view, section.offset, section.size)
+                inner = read_elf(_unpack(data), ".gnu_debugdata")
+                return replace(inner, names_index=len(inner.sections))  # packed once, not again
         return None
 
-    def _name_of(self, section: Section) -> bytes:
+    def named_section(self, name: bytes) -> Section | None:
+        """The section called *name*, unless it was left empty, as in a debug file."""
+        found = (each for each in self.sections if each.size and each.kind != _SHT_NOBITS)
+        return next((each for each in found if self.name_of(each) == name), None)
+
+    def symbol_name(self, table: int, index: int) -> str:
+        """The name of symbol *index* in the section numbered *table*, or nothing."""
+        symbols = self._section(table)
+        names = self._section(symbols.link) if symbols else None
+        code = struct.Struct(self.order + self.layout.symbol)
+        if symbols is None or names is None or not 0 < index < symbols.size // code.size:
+            return ""
+        row = _bytes_at(self.view, symbols.offset + index * code.size, code.size)
+        if len(row) < code.size:
+            return ""
+        start = code.unpack(row)[self.layout.symbol_fields[0]]
+        name = _bytes_at(self.view, names.offset + start, _NAME_LIMIT).partition(b"\0")[0]
+        return name.decode("utf-8", "replace")
+
+    def name_of(self, section: Section) -> bytes:
+        """The name of *section*, at most 32 bytes of it."""
         names = self._section(self.names_index)
         if names is None or section.name >= names.size:
             return b""
@@ -188,7 +251,7 @@ class Elf:
     @cached_property
     def _symbol_table(self) -> Section | None:
         """The one .symtab where it was not stripped, else the one .dynsym."""
-        tables = {each.kind: each for each in reversed(self.sections)}
+        tables = {each.kind: each for each in reversed(self.sections) if each.size}
         return tables.get(_SHT_SYMTAB) or tables.get(_SHT_DYNSYM)
 
     def _entries(self) -> list[_Entry]:
@@ -288,7 +351,9 @@ def read_elf(view: mmap.mmap | bytes, name: str) -> Elf:
         layout=layout,
         machine=fields[1],
         segments=tuple(Segment(*(row[i] for i in layout.segment_fields)) for row in segments),
-        sections=tuple(Section(row[0], row[1], row[4], row[5], row[6], row[9]) for row in sections),
+        sections=tuple(
+            Section(row[0], row[1], row[3], row[4], row[5], row[6], row[9]) for row in sections
+        ),
         names_index=fields[12],
     )
 

@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 LIBRARY = facts.path_of("5.3.0")
 MANIFEST = facts.manifest_path("5.3.0")
+UNWINDS = facts.path_of("5.3.0", "libunwind")
 OTHER = facts.path_of("5.2.1")
 DISTRO = facts.path_of("distro")
 APT = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
@@ -51,12 +52,14 @@ class Host:
     files: dict[str, str] = field(default_factory=dict)
     stats: dict[str, str] = field(default_factory=dict)
     complaint: str = ""
+    libunwind: bool = False
 
     def answers(self) -> dict[Look, Output]:
         lines = (PLATFORM | self.platform).items()
         said = "".join(f"{key} {value}\n" for key, value in lines if value)
         known: dict[Look, Output] = {}
-        for path in (LIBRARY, DISTRO, OTHER):
+        known[facts.libunwind().looks[0]] = Output(0, b"yes\n" * self.libunwind)
+        for path in (LIBRARY, UNWINDS, DISTRO, OTHER):
             known[platform(path).looks[0]] = Output(0, said.encode())
         for path, there in ({"/opt": _dir()} | self.entries).items():
             for digest in (False, True):
@@ -170,6 +173,18 @@ def test_who_is_not_root_owns_what_they_install() -> None:
     assert owners == {(None, None)}
 
 
+def test_libunwind_lies_beside_the_other_and_is_told_apart() -> None:
+    steps = plan(Host(libunwind=True), unwinder="libunwind")
+    puts = {step.do.path: step for step in steps if isinstance(step.do, Put)}
+    recipe = puts[UNWINDS].do
+    assert isinstance(recipe, Put)
+    assert isinstance(recipe.entry, File)
+    assert isinstance(recipe.entry.content, Recipe)
+    assert dict(recipe.entry.content.params)["variant"] == "libunwind"
+    assert LIBRARY not in puts
+    assert str(puts[UNWINDS].change.after).endswith("glibc 2.36, unwinds with libunwind")
+
+
 REFUSED: dict[str, tuple[Host, dict[str, str], type[MemopsError], str]] = {
     "musl": (
         Host({"getconf": "", "ldd": "musl libc (x86_64) Version 1.2.5"}), {}, HostError,
@@ -182,6 +197,19 @@ REFUSED: dict[str, tuple[Host, dict[str, str], type[MemopsError], str]] = {
         "/opt: it is mounted read-only; remount it, or name another prefix",
     ),
     "not ours": (Host({"writable": "", "euid": "7"}), {}, HostError, "/opt: only another user may"),
+    "no libunwind": (
+        Host(), {"unwinder": "libunwind"}, HostError,
+        ("jemalloc: this host has no libunwind.so.8: with the library preloaded no program would"
+        " start; install libunwind8 (Debian) or libunwind (Red Hat) there, or say --unwinder libgcc"),
+    ),
+    "a package with another unwinder": (
+        Host(stats={APT: STATS}), {"version": "distro", "unwinder": "libunwind"}, HostError,
+        f"{APT}: its unwinder is libgcc, not libunwind; leave out --jemalloc distro, or --unwinder",
+    ),
+    "an unknown unwinder": (
+        Host(), {"unwinder": "frameptr"}, UsageError,
+        "--unwinder: 'frameptr' is none; say libgcc or libunwind",
+    ),
     "full": (Host({"free": "12"}), {}, HostError, "/opt: 12 KiB are free, 4 MiB are needed; make room"),
     "an unknown version": (
         Host(), {"version": "5.1.0"}, UsageError,
