@@ -8,18 +8,22 @@ from pathlib import Path
 from memops.profile.study import Inputs
 
 HERE = Path(__file__).parent
-NAMES = ("forks", "jvm", "leak", "paths", "python", "unsampled")
+NAMES = (
+    "forks", "inlines", "jvm", "jvm-unwind", "leak", "paths", "python", "redis", "unsampled",
+)  # fmt: skip
 
 
 def inputs(name: str, *, perf: bool = False) -> Inputs:
     """The dumps of the corpus *name*; call with the corpus directory as the current one."""
     seconds = {path: 60.0 * sequence(path) for path in Path(name).glob("*.heap.gz")}
+    maps = sorted(Path(name).glob("perf*.map.gz"), key=_mapped) if perf else []
+    seconds |= {path: _mapped(path) for path in maps}
     return Inputs(
         times=seconds,
         dumps=[Path(name)],
         app=name,
         symbols=[Path(name) / "symbols"],
-        perf_maps=sorted(Path(name).glob("perf.map.gz")) if perf else (),
+        perf_maps=maps,
         build_ids=json.loads((HERE / name / "build-ids.json").read_text()),
     )
 
@@ -27,6 +31,12 @@ def inputs(name: str, *, perf: bool = False) -> Inputs:
 def sequence(path: Path) -> int:
     """The number of the dump: in the corpus one is written every minute."""
     return int(path.name.split(".")[2])
+
+
+def _mapped(path: Path) -> float:
+    """When a perf map was taken: a second after the dump of its number, or at the end."""
+    number = path.name.split(".")[1]
+    return 60.0 * int(number) + 1 if number.isdigit() else 1e9
 
 
 def dumps(name: str) -> list[Path]:

@@ -65,6 +65,20 @@ def test_the_leaking_jvm_reads_as_in_the_article() -> None:
     )
 
 
+def test_with_libunwind_and_frame_pointers_the_java_callers_are_named() -> None:
+    found = study(read.inputs("jvm-unwind", perf=True))
+    named = sum(
+        stack.amount.bytes
+        for stack in found.analysis.stacks
+        if any(call.function.startswith("Inflaters.") for call in stack.calls)
+    )
+
+    assert named > 0.9 * found.analysis.growth.bytes
+    assert any(note.startswith("the perf maps disagree") for note in found.notes) == (
+        len(found.notes) > 0
+    )
+
+
 def test_what_the_leaking_program_says_lies_within_the_error() -> None:
     """1000 pages of 7168, 8192 and 9216 bytes, which jemalloc rounds up to 10240 for the last."""
     said = (334 * 7168 + 333 * 8192 + 333 * 10240) * (1 - 1 / 20)  # less what the first dump holds

@@ -17,6 +17,7 @@ CASES = [
     *(f"{name}.text" for name in read.NAMES),
     "jvm-perf.text",
     "jvm-perf.folded",
+    "jvm-unwind-perf.text",
     "leak.folded",
     "paths.folded",
     "leak.json",

@@ -41,27 +41,29 @@ public final class Inflaters {
         return stream.inflater();
     }
 
-    static void serve(byte[] entry, int requests) {
+    static void serve(byte[] entry, int requests, int pause) {
         byte[] buffer = new byte[4096];
         try {
             for (int i = 0; i < requests; i++) {
                 Inflater kept = readTemplate(entry, buffer);
+                if (pause > 0) Thread.sleep(pause);
                 synchronized (KEPT) {
                     KEPT.add(kept);
                 }
             }
-        } catch (IOException e) {
+        } catch (IOException | InterruptedException e) {
             throw new IllegalStateException(e);
         }
     }
 
-    /** Arguments: threads, requests a thread, file to touch when done, file whose presence ends us. */
+    /** Arguments: threads, requests a thread, file to touch when done, file whose presence ends us, ms between requests. */
     public static void main(String[] args) throws Exception {
         byte[] entry = entry();
         List<Thread> threads = new ArrayList<>();
         for (int t = 0; t < Integer.parseInt(args[0]); t++) {
             int requests = Integer.parseInt(args[1]);
-            Thread thread = new Thread(() -> serve(entry, requests), "http-exec-" + t);
+            int pause = args.length > 4 ? Integer.parseInt(args[4]) : 0;
+            Thread thread = new Thread(() -> serve(entry, requests, pause), "http-exec-" + t);
             threads.add(thread);
             thread.start();
         }
