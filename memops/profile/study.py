@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from memops.profile.growth.analysis import Analysis
     from memops.profile.growth.series import Series
     from memops.profile.heap.dump import Dump
+    from memops.profile.symbols.files import ElfSymbols
     from memops.profile.symbols.jit import JitSymbols
     from memops.profile.symbols.names import Symbols
     from memops.profile.verdict.values import Verdict
@@ -108,7 +109,12 @@ def study(
         interval=chosen.last.interval,
         analysis=analyse(found.after, None if single else found.before, calls),
         others=tuple(run.process() for run in runs if run is not chosen),
-        notes=(*reader.left_out, *dict.fromkeys(found.notes), *_conflicts(words, jit)),
+        notes=(
+            *reader.left_out,
+            *dict.fromkeys(found.notes),
+            *_conflicts(words, jit),
+            *_without_lines(elf),
+        ),
         series=None if base else found.track.series(calls),
     )
 
@@ -130,6 +136,16 @@ def _runs(inputs: Inputs, pid: int | None, reader: Reader, window: Window | None
 
 def _vocabulary(names: Names, dump: Dump, lexicon: Lexicon) -> Vocabulary:
     return Vocabulary(names, allocator_test(allocator_module(dump)), lexicon)
+
+
+def _without_lines(elf: ElfSymbols) -> list[str]:
+    """A note if debug information was found and could not be read."""
+    names = elf.without_lines
+    if not names:
+        return []
+    more = f" and {len(names) - 1} more files have" if names[1:] else " has"
+    what = "debug information: pip install 'memops[dwarf]' shows lines and inlined calls"
+    return [f"{names[0]}{more} {what}"]
 
 
 def _time(path: Path, inputs: Inputs) -> float:

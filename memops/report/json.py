@@ -6,8 +6,8 @@ One object: ``schema`` (1), ``app``, ``host``, ``life``, ``process`` (``pid``, `
 ``unnamed``, ``others``, ``notes``, ``series`` (null, or ``dumps``, ``interval``, ``times``, ``sizes``,
 ``whole`` and ``stacks``, by the low end of their trends, each with its ``calls`` and ``sizes``). A trend is ``slope``, ``low`` and ``high`` in bytes a second, ``verdict`` and
 ``more`` (dumps needed to tell). An amount is ``bytes``, ``objects`` and ``error`` (one sigma of
-the bytes); all sizes are bytes. A call is ``function``, ``module`` and ``reason`` (why it has no
-name, else empty); ``calls`` of a stack are leaf first.
+the bytes); all sizes are bytes. A call is ``function``, ``module``, ``reason`` (why it has no
+name, else empty) and ``source`` (``file.c:67``, empty where not known); ``calls`` of a stack are leaf first.
 """
 
 from __future__ import annotations

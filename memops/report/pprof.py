@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import memops
 from memops.profile.memory.maps import DELETED
 from memops.profile.symbols.demangle import demangle
+from memops.profile.symbols.names import Inlined
 from memops.report.protobuf import block, number, packed, text, varint
 from memops.report.samples import samples
 from memops.report.text import title
@@ -35,7 +36,8 @@ def pprof(study: Study, _view: View) -> bytes:
 
     What shrank has negative values, as with ``pprof -diff_base``. A function without a name is
     called by its library and offset, and its mapping says that it lacks functions, so that pprof
-    looks for them itself. Code of a JIT has no mapping.
+    looks for them itself. Code of a JIT has no mapping. Where debug information told lines, a
+    location has one of each inlined call.
     """
     import gzip  # noqa: PLC0415 - the other formats need it not
 
@@ -46,13 +48,13 @@ def encode(study: Study, found: Samples) -> bytes:
     """The samples *found* behind *study* as a profile message, not yet compressed."""
     strings = _Strings({"": 0})
     frames = dict.fromkeys(frame for sample in found.counts for frame in sample.frames)
-    functions = {frame: _function(frame, found) for frame in frames}
+    lines = {frame: _lines(frame, found) for frame in frames}
     body = [
         *(block(1, _value_type(strings, kind)) for kind in VALUES),
         *_samples(study, found, frames, strings),
-        *_mappings(found, functions, strings),
-        *_locations(found, functions),
-        *_functions(functions.values(), strings),
+        *_mappings(found, lines, strings),
+        *_locations(found, lines),
+        *_functions((line.function for each in lines.values() for line in each), strings),
         *_about(study, strings),
     ]
     return b"".join([*body, *(text(6, each) for each in strings)])
@@ -67,11 +69,19 @@ class _Strings(dict[str, int]):
 
 
 class _Function(NamedTuple):
-    """A function: its name for people, the symbol in the file, and whether that was found."""
+    """A function: its name for people, the symbol in the file, whether that was found, its source."""
 
     name: str
     symbol: str
     is_named: bool
+    file: str = ""
+
+
+class _Line(NamedTuple):
+    """A call in a *function*, in the line *number* of its file, 0 where that is not known."""
+
+    function: _Function
+    number: int
 
 
 def _ids(keys: Iterable[_Key]) -> dict[_Key, int]:
@@ -102,11 +112,19 @@ def _labels(study: Study, thread: str, strings: _Strings) -> Iterator[bytes]:
             yield block(3, number(1, strings[key]) + number(2, strings[value]))
 
 
-def _function(frame: Frame, found: Samples) -> _Function:
+def _lines(frame: Frame, found: Samples) -> tuple[_Line, ...]:
+    """The calls at *frame*: those inlined there, the innermost first, and its function's own."""
     name = found.names(frame)
-    if name.symbol:
-        return _Function(demangle(name.symbol), name.symbol, is_named=True)
-    return _Function(name.label, name.label, is_named=False)
+    if not name.symbol:
+        return (_Line(_Function(name.label, name.label, is_named=False), 0),)
+    calls = [*name.inlined, Inlined(name.symbol, name.source)]
+    return tuple(_line(each) for each in calls)
+
+
+def _line(call: Inlined) -> _Line:
+    file, _, line = call.source.rpartition(":")
+    function = _Function(demangle(call.symbol), call.symbol, is_named=True, file=file)
+    return _Line(function, int(line or 0))
 
 
 def _used(found: Samples, frames: Iterable[Frame]) -> dict[Mapped, int]:
@@ -116,11 +134,12 @@ def _used(found: Samples, frames: Iterable[Frame]) -> dict[Mapped, int]:
 
 
 def _mappings(
-    found: Samples, functions: Map[Frame, _Function], strings: _Strings
+    found: Samples, lines: Map[Frame, tuple[_Line, ...]], strings: _Strings
 ) -> Iterator[bytes]:
-    nameless = {found.places[frame].mapped for frame, each in functions.items()
-                if not each.is_named}  # fmt: skip
-    for each, at in _used(found, functions).items():
+    nameless = {found.places[frame].mapped for frame, each in lines.items()
+                if not each[-1].function.is_named}  # fmt: skip
+    lined = {found.places[frame].mapped for frame, each in lines.items() if each[-1].number}
+    for each, at in _used(found, lines).items():
         mapping = each.mapping
         yield block(3, b"".join([
             number(1, at),
@@ -130,22 +149,25 @@ def _mappings(
             number(5, strings[mapping.path.removesuffix(DELETED)]),
             number(6, strings[each.build_id]),
             number(7, each not in nameless),
+            *(number(field, each in lined) for field in (8, 9, 10)),
         ]))  # fmt: skip
 
 
-def _locations(found: Samples, functions: Map[Frame, _Function]) -> Iterator[bytes]:
-    mappings, numbers = _used(found, functions), _ids(functions.values())
-    for at, (frame, function) in enumerate(functions.items(), 1):
+def _locations(found: Samples, lines: Map[Frame, tuple[_Line, ...]]) -> Iterator[bytes]:
+    mappings = _used(found, lines)
+    numbers = _ids(line.function for each in lines.values() for line in each)
+    for at, (frame, calls) in enumerate(lines.items(), 1):
         place = found.places[frame]
         mapping = number(2, mappings[place.mapped]) if place.mapped else b""
-        line = block(4, number(1, numbers[function]))
-        yield block(4, number(1, at) + mapping + number(3, place.address) + line)
+        entries = [block(4, number(1, numbers[each.function]) + number(2, each.number))
+                   for each in calls]  # fmt: skip
+        yield block(4, b"".join([number(1, at), mapping, number(3, place.address), *entries]))
 
 
 def _functions(functions: Iterable[_Function], strings: _Strings) -> Iterator[bytes]:
     for function, at in _ids(functions).items():
         name = number(2, strings[function.name]) + number(3, strings[function.symbol])
-        yield block(5, number(1, at) + name)
+        yield block(5, number(1, at) + name + number(4, strings[function.file]))
 
 
 def _about(study: Study, strings: _Strings) -> Iterator[bytes]:

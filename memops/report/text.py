@@ -73,6 +73,7 @@ def sentence(culprit: Culprit, study: Study) -> str:
     """``libz inflateInit2_ called from Java_..._init: +711.4 MiB ± 9.4 in 18 dumps``."""
     library = short_module(culprit.function)
     named = f"{library} {culprit.function.function}" if library else culprit.function.function
+    named += f" at {culprit.function.source}" if culprit.function.source else ""
     called = f" called from {culprit.caller.function}" if culprit.caller else ""
     if not study.analysis.is_growth:
         return f"{named}{called}: {amount(culprit.amount)} live"
@@ -149,9 +150,14 @@ def _row(row: FunctionRow, total: int) -> tuple[str, str, str, str]:
 
 
 def place(call: Call) -> str:
-    """A call with its library: ``inflate (libz.so.1)``; an unnamed one says its library itself."""
+    """A call with its library: ``inflate (libz.so.1)``; an unnamed one says its library itself.
+
+    Where the line is known it comes last: ``serve (shop) shop.cpp:16``.
+    """
+    if call.reason or not call.module:
+        return call.function
     module = "JIT" if call.module == JIT else call.module
-    return call.function if call.reason or not module else f"{call.function} ({module})"
+    return f"{call.function} ({module}){' ' * bool(call.source)}{call.source}"
 
 
 def trends(study: Study, width: int) -> list[str]:

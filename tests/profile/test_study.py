@@ -2,14 +2,21 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from memops.errors import UsageError
+from memops.profile.growth.naming import Call
 from memops.profile.heap.files import by_process, dump_file
 from memops.profile.study import Inputs, study
+from memops.profile.symbols.frame import UNMAPPED, Frame
+from memops.profile.symbols.names import Name
 from memops.profile.unpack import read_file
+from memops.report import FORMATS
+from memops.report.samples import samples
+from memops.report.view import View
 from tests.corpus import read
 
 JEMALLOC = Path("/usr/lib/x86_64-linux-gnu/libjemalloc.so.2")
@@ -77,6 +84,97 @@ def test_with_libunwind_and_frame_pointers_the_java_callers_are_named() -> None:
     assert any(note.startswith("the perf maps disagree") for note in found.notes) == (
         len(found.notes) > 0
     )
+
+
+def test_inlined_calls_are_frames_of_their_own_and_functions_are_whole() -> None:
+    analysis = study(read.inputs("inlines")).analysis
+    stacks = [[(call.function.partition("(")[0], call.source) for call in stack.calls[:3]]
+              for stack in analysis.stacks[:2]]  # fmt: skip
+    rows = [row for row in analysis.functions if "rent" in row.call.function]
+
+    assert stacks == [
+        [("acme::Shelf<acme::Page>::rent", "inlines.cpp:21"),
+         ("acme::open_template", "inlines.cpp:31"), ("acme::serve_request", "inlines.cpp:36")],
+        [("acme::Shelf<acme::Page>::rent", "inlines.cpp:21"),
+         ("acme::save_draft", "inlines.cpp:41"), ("main", "inlines.cpp:51")],
+    ]  # fmt: skip
+    assert [row.call.source for row in rows] == [""]
+    assert rows[0].flat.bytes == sum(stack.amount.bytes for stack in analysis.stacks[:2])
+
+
+def test_without_the_extra_the_same_bytes_are_named_by_function(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = study(read.inputs("inlines"))
+    monkeypatch.setitem(sys.modules, "symbolic", None)
+    found = study(read.inputs("inlines"))
+
+    assert found.analysis.growth == whole.analysis.growth
+    assert found.analysis.culprits[0].function.function == "acme::serve_request(unsigned int)"
+    assert [note for note in found.notes if "memops[dwarf]" in note] == [
+        "inlines has debug information: pip install 'memops[dwarf]' shows lines and inlined calls"
+    ]
+    assert not any("memops[dwarf]" in note for note in whole.notes)
+
+
+class AgentTable:
+    """What a JVM agent would write: frames as numbers outside every mapping, and their names."""
+
+    def __init__(self, names: dict[int, str]) -> None:
+        self.names = names
+
+    def name(self, frame: Frame) -> Name | None:
+        if frame.path != UNMAPPED or frame.offset not in self.names:
+            return None
+        return Name(symbol=self.names[frame.offset], module="Java")
+
+
+def test_a_source_of_names_plugs_in_through_the_inputs(tmp_path: Path) -> None:
+    dump = tmp_path / "agent.7.0.f.heap"
+    dump.write_text(
+        "heap_v2/1\n  t*: 2: 300 [0: 0]\n"
+        "@ 0x6000000000000001 0x6000000000000002 0x6000000000000003\n  t*: 2: 300 [0: 0]\n"
+        "\nMAPPED_LIBRARIES:\n00400000-00500000 r-xp 00000000 00:00 7 /usr/bin/java\n"
+    )
+    table = AgentTable({
+        0x6000000000000001: "java.util.zip.Inflater.<init>",
+        0x6000000000000002: "com.acme.loader.jar.ZipInflaterInputStream.<init>",
+    })  # fmt: skip
+
+    found = study(Inputs([dump], names=[table]))
+
+    assert found.analysis.stacks[0].calls == (
+        Call("java.util.zip.Inflater.<init>", "Java"),
+        Call("com.acme.loader.jar.ZipInflaterInputStream.<init>", "Java"),
+        Call("[0x6000000000000003]", "[unmapped]", "outside every mapping"),
+    )
+    assert [sample.frames[0] for sample in samples(found).counts] == [
+        Frame.at(UNMAPPED, 0x6000000000000001)
+    ]
+    assert "ZipInflaterInputStream.<init> (Java)" in FORMATS["text"](found, View())
+
+
+def test_the_map_nearest_to_each_dump_names_its_code(tmp_path: Path) -> None:
+    """The code of one method was thrown away, and another method came to lie at its address."""
+    maps = "\nMAPPED_LIBRARIES:\n00001000-00002000 rwxp 00000000 00:00 0\n"
+    for number, size in enumerate((100, 400)):
+        row = f"  t*: 1: {size} [0: 0]\n"
+        text = f"heap_v2/1\n{row}@ 0x1010\n{row}{maps}"
+        (tmp_path / f"j.7.{number}.i{number}.heap").write_text(text)
+        (tmp_path / f"perf.{number}.map").write_text(f"1000 20 void a.B.method{number}(int)\n")
+    times = {path: 60.0 * int(path.name.split(".")[-2].strip("i")) for path in tmp_path.iterdir()}
+    perf_maps = sorted(tmp_path.glob("perf.*"))
+
+    found = study(Inputs([tmp_path], perf_maps=perf_maps, times=times))
+
+    assert {stack.calls[0].function: stack.amount.bytes for stack in found.analysis.stacks} == {
+        "a.B.method0": -100,
+        "a.B.method1": 400,
+    }
+    assert found.notes == (
+        "the perf maps disagree on 1 JIT addresses: the nearest to each dump names them",
+    )
+    assert sorted(count.bytes for count in samples(found).counts.values()) == [-100, 400]
 
 
 def test_what_the_leaking_program_says_lies_within_the_error() -> None:

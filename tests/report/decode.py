@@ -58,10 +58,13 @@ def one(fields: Fields, field: int) -> int:
 
 @dataclass(frozen=True)
 class Located:
+    """A call: an address with inlined ones is several, the innermost first."""
+
     address: int
     mapping: int
     function: str
     symbol: str
+    source: str
 
 
 @dataclass(frozen=True)
@@ -114,14 +117,18 @@ def decode(content: bytes) -> Decoded:
     assert len(set(texts)) == len(texts)
     functions = {}
     for each in map(message, top[5]):
-        functions[one(each, 1)] = texts[one(each, 2)], texts[one(each, 3)]
+        functions[one(each, 1)] = texts[one(each, 2)], texts[one(each, 3)], texts[one(each, 4)]
     mappings = list(map(message, top[3]))
     assert [one(each, 1) for each in mappings] == list(range(1, len(mappings) + 1))
     locations = {}
     for each in map(message, top[4]):
-        (line,) = map(message, each[4])
         assert one(each, 2) <= len(mappings)
-        locations[one(each, 1)] = Located(one(each, 3), one(each, 2), *functions[one(line, 1)])
+        located = []
+        for line in map(message, each[4]):
+            name, symbol, file = functions[one(line, 1)]
+            source = f"{file}:{one(line, 2)}" if file else ""
+            located.append(Located(one(each, 3), one(each, 2), name, symbol, source))
+        locations[one(each, 1)] = located
     kind = message(top[11][0])
     return Decoded(
         kinds=[(texts[one(each, 1)], texts[one(each, 2)]) for each in map(message, top[1])],
@@ -139,7 +146,8 @@ def decode(content: bytes) -> Decoded:
     )  # fmt: skip
 
 
-def _sample(fields: Fields, locations: dict[int, Located], texts: list[str]) -> Sampled:
+def _sample(fields: Fields, locations: dict[int, list[Located]], texts: list[str]) -> Sampled:
     objects, size = numbers(fields[2][0])
     labels = {texts[one(each, 1)]: texts[one(each, 2)] for each in map(message, fields[3])}
-    return Sampled(tuple(locations[at] for at in numbers(fields[1][0])), objects, size, labels)
+    stack = tuple(each for at in numbers(fields[1][0]) for each in locations[at])
+    return Sampled(stack, objects, size, labels)

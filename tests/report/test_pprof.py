@@ -184,6 +184,19 @@ def test_shares_add_up_to_the_whole(whole: int, weights: list[int]) -> None:
     assert all(part >= 0 for part in parts)
 
 
+def test_inlined_calls_are_lines_of_one_location() -> None:
+    largest = max(export(of_corpus("inlines")).samples, key=lambda sample: sample.bytes)
+    program = [each for each in largest.stack if each.source]
+
+    assert [(each.function, each.source) for each in program] == [
+        ("acme::Shelf<acme::Page>::rent(unsigned long)", "inlines.cpp:21"),
+        ("acme::open_template(unsigned int)", "inlines.cpp:31"),
+        ("acme::serve_request(unsigned int)", "inlines.cpp:36"),
+        ("main", "inlines.cpp:51"),
+    ]
+    assert len({each.address for each in program[:3]}) == 1
+
+
 _ROW = re.compile(r"^ *(-?\d+)B? +\S+ +\S+ +(-?\d+)B? +\S+ {2}(.*)$", re.MULTILINE)
 
 
@@ -191,7 +204,8 @@ _ROW = re.compile(r"^ *(-?\d+)B? +\S+ +\S+ +(-?\d+)B? +\S+ {2}(.*)$", re.MULTILI
 def test_go_tool_pprof_read_the_same(case: str) -> None:
     printed = json.loads(FROZEN.read_text())[case]
     found = export(of_corpus(case))
-    rows = {name: (int(flat), int(cum)) for flat, cum, name in _ROW.findall(printed)}
+    rows = {name.removesuffix(" (inline)"): (int(flat), int(cum))
+            for flat, cum, name in _ROW.findall(printed)}  # fmt: skip
     mine = found.flat_and_cumulative()
 
     assert f" {sum(abs(each.bytes) for each in found.samples)}B total" in printed

@@ -98,7 +98,9 @@ class Analysis:
     @cached_property
     def functions(self) -> tuple[FunctionRow, ...]:
         """All functions, by what they allocated themselves."""
-        return self._function_rows(dict.fromkeys(code for codes in self.rows for code in codes))
+        return self._function_rows(
+            dict.fromkeys(code for codes in self._by_function for code in codes)
+        )
 
     @cached_property
     def culprits(self) -> tuple[Culprit, ...]:
@@ -145,10 +147,23 @@ class Analysis:
         return Grown(item[0], self.words, _amount(item[1]))
 
     @cached_property
+    def _by_function(self) -> Map[Codes, Row]:
+        """The rows with the first code of each function in the place of those of all its lines."""
+        if not any(call.source for call in self.words):
+            return self.rows
+        first: dict[Call, int] = {}
+        whole = [first.setdefault(_whole(call), code) for code, call in enumerate(self.words)]
+        sums: dict[Codes, Row] = {}
+        for codes, row in self.rows.items():
+            merged = tuple(map(whole.__getitem__, codes))
+            sums[merged] = _plus(sums[merged], row) if merged in sums else row
+        return sums
+
+    @cached_property
     def _flat(self) -> dict[int, Row]:
         """What each function allocated itself."""
         sums: dict[int, Row] = {}
-        for codes, row in self.rows.items():
+        for codes, row in self._by_function.items():
             for code in codes[:1]:
                 sums[code] = _plus(sums[code], row) if code in sums else row
         return sums
@@ -156,7 +171,9 @@ class Analysis:
     def _function_rows(self, codes: Iterable[int]) -> tuple[FunctionRow, ...]:
         sums = self._cumulative(frozenset(codes))
         found = [
-            FunctionRow(self.words[code], _amount(self._flat.get(code, _ZERO)), _amount(row))
+            FunctionRow(
+                _whole(self.words[code]), _amount(self._flat.get(code, _ZERO)), _amount(row)
+            )
             for code, row in sums.items()
         ]
         return tuple(sorted(found, key=_by_flat))
@@ -164,7 +181,7 @@ class Analysis:
     def _cumulative(self, wanted: frozenset[int]) -> dict[int, Row]:
         """What the *wanted* functions allocated with all they called; each counts once a stack."""
         sums: dict[int, Row] = {}
-        for codes, row in self.rows.items():
+        for codes, row in self._by_function.items():
             for code in wanted.intersection(codes):
                 sums[code] = _plus(sums[code], row) if code in sums else row
         return sums
@@ -226,6 +243,11 @@ def analyse(
     rows = {codes: _growth(before.get(codes, _ZERO), after.get(codes, _ZERO)) for codes in stacks}
     grown = {codes: row for codes, row in rows.items() if row[0] or row[1]}
     return Analysis(grown, after, words, is_growth=True)
+
+
+def _whole(call: Call) -> Call:
+    """The function of *call*, whichever line it is of."""
+    return call._replace(source="") if call.source else call
 
 
 def _growth(before: Row, after: Row) -> Row:

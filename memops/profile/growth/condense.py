@@ -12,7 +12,6 @@ from memops.profile.symbols.frame import JIT, UNMAPPED, locate
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping as Map
-    from collections.abc import Set as AbstractSet
 
     from memops.errors import UsageError
     from memops.profile.growth.naming import Vocabulary
@@ -89,7 +88,7 @@ class Condenser:
             self._code = code
             build_ids = {**self._build_ids, JIT: epoch, UNMAPPED: epoch}
             coded = _Coded(dump.space, build_ids, self._words)
-            self._stacks = _Stacks(coded, self._words.allocators, self._shape)
+            self._stacks = _Stacks(coded, self._words, self._shape)
         return self._stacks
 
 
@@ -99,11 +98,12 @@ class _Stacks(dict[bytes, "Codes | None"]):
     def __init__(
         self,
         coded: _Coded,
-        allocators: AbstractSet[int],
+        words: Vocabulary,
         shape: Callable[[Codes], Codes | None] | None,
     ) -> None:
         super().__init__()
-        self._code_of, self._allocators, self._shape = coded.__getitem__, allocators, shape
+        self._code_of, self._words, self._shape = coded.__getitem__, words, shape
+        self._allocators, self._chains = words.allocators, words.chains
         self._callers = _Callers(coded)
 
     def __missing__(self, frames: bytes) -> Codes | None:
@@ -117,6 +117,8 @@ class _Stacks(dict[bytes, "Codes | None"]):
             codes = tuple(map(self._code_of, frames[:-_CALLERS].split())) + self._callers[callers]
         else:
             codes = tuple(map(self._code_of, frames.split()))
+        if self._chains:
+            codes = self._words.spread(codes)
         depth, last = 0, len(codes) - 1
         while depth < last and codes[depth] in self._allocators:
             depth += 1

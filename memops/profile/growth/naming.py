@@ -20,12 +20,14 @@ Codes = tuple[int, ...]
 class Call(NamedTuple):
     """One frame of a stack for people: its *function*, its *module*, and why it has no name.
 
-    *function* is ``libz.so.1+0xaa20`` or an address where *reason* is not empty.
+    *function* is ``libz.so.1+0xaa20`` or an address where *reason* is not empty. *source* is the line
+    of the call (``file.c:67``) where debug information told it.
     """
 
     function: str
     module: str
     reason: str = ""
+    source: str = ""
 
 
 class Row(NamedTuple):
@@ -52,7 +54,11 @@ class Lexicon:
 
 
 class Vocabulary(dict["Frame", int]):
-    """The code of each frame of one life; frames of the same function have the same one."""
+    """The code of each frame of one life; frames of the same function and line have the same one.
+
+    A frame with calls that were inlined into its function has a code below zero, which stands for
+    all of them: see `spread`.
+    """
 
     def __init__(
         self, names: Names, is_allocator: Callable[[Frame, Name], bool], lexicon: Lexicon
@@ -60,14 +66,25 @@ class Vocabulary(dict["Frame", int]):
         super().__init__()
         self.lexicon = lexicon
         self.allocators: set[int] = set()
+        self.chains: list[Codes] = []
         self._names = names
         self._is_allocator = is_allocator
 
     def __missing__(self, frame: Frame) -> int:
-        """Give a new *frame* the code of its function."""
+        """Give a new *frame* the code of its function, or of the calls inlined there."""
         name = self._names.of(frame)
-        function = demangle(name.symbol) if name.symbol else name.label
-        code = self[frame] = self.lexicon.code(Call(function, frame.module, name.reason))
+        function, module = demangle(name.symbol) or name.label, name.module or frame.module
+        inlined = [Call(demangle(each.symbol), module, "", each.source) for each in name.inlined]
+        calls = [*inlined, Call(function, module, name.reason, name.source)]
+        codes = tuple(map(self.lexicon.code, calls))
         if self._is_allocator(frame, name):
-            self.allocators.add(code)
-        return code
+            self.allocators.update(codes)
+        if inlined:
+            self.chains.append(codes)
+        self[frame] = -len(self.chains) if inlined else codes[0]
+        return self[frame]
+
+    def spread(self, codes: Codes) -> Codes:
+        """*codes* with those of inlined calls in the place of those that stand for them."""
+        chains = self.chains
+        return tuple(one for code in codes for one in (chains[~code] if code < 0 else (code,)))
