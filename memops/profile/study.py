@@ -157,6 +157,6 @@ def _conflicts(words: Vocabulary, jit: JitSymbols) -> list[str]:
     """A note if the perf maps disagree on addresses that were named: code was compiled anew meanwhile."""
     if len(jit.maps) < 2:  # noqa: PLR2004 - one alone agrees
         return []
-    count = sum(jit.disagree(frame.offset) for frame in words if not frame.has_file)
+    count = sum(map(jit.disagree, {frame.offset for frame in words if not frame.has_file}))
     what = f"the perf maps disagree on {count} JIT addresses: the nearest to each dump names them"
     return [what] if count else []
