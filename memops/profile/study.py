@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from memops.errors import UsageError
 from memops.profile.growth.analysis import analyse
 from memops.profile.growth.condense import Condenser
+from memops.profile.growth.java import JavaNaming, java_naming
 from memops.profile.growth.naming import Lexicon, Vocabulary
 from memops.profile.growth.reading import read_run
 from memops.profile.growth.window import Window, within
@@ -60,7 +61,7 @@ class Study:
     *first* is None where all that is live is shown; *others* are the processes left out; *notes*
     are sentences about the input that the reader must know. *series* is None for a single dump,
     with a base of the user's choice, and where the files' times do not tell their order. *verdict*
-    is None where only heap profiles were given.
+    is None where only heap profiles were given, *java* for a process without a JVM.
     """
 
     inputs: Inputs
@@ -73,6 +74,7 @@ class Study:
     notes: tuple[str, ...]
     series: Series | None = None
     verdict: Verdict | None = None
+    java: JavaNaming | None = None
 
 
 def study(
@@ -101,13 +103,15 @@ def study(
         time_of=lambda path: _time(path, inputs),
     )  # fmt: skip
     single, calls = len(found.paths) == 1, words.lexicon.calls
+    process = chosen.process(found.live)
+    analysis = analyse(found.after, None if single else found.before, calls)
     return Study(
         inputs=inputs,
-        process=chosen.process(found.live),
+        process=process,
         first=None if single else found.paths[0],
         last=found.paths[-1],
         interval=chosen.last.interval,
-        analysis=analyse(found.after, None if single else found.before, calls),
+        analysis=analysis,
         others=tuple(run.process() for run in runs if run is not chosen),
         notes=(
             *reader.left_out,
@@ -116,6 +120,9 @@ def study(
             *_without_lines(elf),
         ),
         series=None if base else found.track.series(calls),
+        java=java_naming(
+            analysis, chosen.last.mappings, maps=bool(jit.maps), host=inputs.host, pid=process.pid
+        ),
     )
 
 

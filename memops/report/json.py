@@ -3,7 +3,8 @@
 One object: ``schema`` (1), ``app``, ``host``, ``life``, ``process`` (``pid``, ``executable``,
 ``dumps``, ``live``), ``first`` and ``last`` (paths, ``first`` null without a base), ``interval``,
 ``is_growth``, ``live`` and ``growth`` (amounts), ``culprits``, ``functions``, ``stacks``,
-``unnamed``, ``others``, ``notes``, ``series`` (null, or ``dumps``, ``interval``, ``times``, ``sizes``,
+``unnamed``, ``others``, ``notes``, ``java`` (null without a JVM, or ``kind``, ``frames`` of a stack,
+shares ``named`` and ``ends``, ``maps``, ``sentence``, ``next``), ``series`` (null, or ``dumps``, ``interval``, ``times``, ``sizes``,
 ``whole`` and ``stacks``, by the low end of their trends, each with its ``calls`` and ``sizes``). A trend is ``slope``, ``low`` and ``high`` in bytes a second, ``verdict`` and
 ``more`` (dumps needed to tell). An amount is ``bytes``, ``objects`` and ``error`` (one sigma of
 the bytes); all sizes are bytes. A call is ``function``, ``module``, ``reason`` (why it has no
@@ -52,6 +53,7 @@ def as_object(study: Study) -> dict[str, object]:
         "unnamed": [{"reason": reason, "bytes": size} for reason, size in analysis.unnamed],
         "others": _plain(study.others),
         "notes": list(study.notes),
+        "java": _plain(study.java),
         "series": _series(study.series) if study.series else None,
     }
 

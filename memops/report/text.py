@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from memops.profile.growth.analysis import Amount, Culprit, FunctionRow, Grown
+    from memops.profile.growth.java import JavaNaming
     from memops.profile.growth.naming import Call
     from memops.profile.growth.series import Growing
     from memops.profile.study import Study
@@ -109,14 +110,22 @@ def next_step(study: Study) -> str:
         if inputs.host:
             return f"memops collect --hosts {inputs.host} again after a while, then {again}"
         return f"take another dump after a while, then {again} LATER.heap"
+    if study.java and study.java.next:
+        return _java_step(study.java, again, study)
     if "without a perf map" in reasons:
-        if inputs.host:
-            return f"memops collect --hosts {inputs.host} --jvm, then {again}, for the Java methods"
         pid = study.process.pid or "PID"
-        return f"jcmd {pid} Compiler.perfmap, then {again} --perf-map /tmp/perf-{pid}.map"
+        return f"let its runtime write a perf map, then {again} --perf-map /tmp/perf-{pid}.map"
     if "no file" in reasons or "another build" in reasons:
         return f"{again} --symbols DIR, a directory with the host's programs and libraries"
     return f"{again} --folded > stacks.folded, for a flame graph"
+
+
+def _java_step(java: JavaNaming, again: str, study: Study) -> str:
+    if java.kind != "no map":
+        return f"{java.next}, then collect with --jvm, for the Java callers"
+    if study.inputs.host:
+        return f"{java.next}, then {again}, for the Java methods"
+    return f"{java.next}, then {again} --perf-map /tmp/perf-{study.process.pid or 'PID'}.map"
 
 
 def _subject(study: Study) -> list[str]:
@@ -207,6 +216,7 @@ def _stack(stack: Grown, *, sign: bool) -> Iterator[str]:
 def remarks(study: Study, width: int) -> list[str]:
     """What the reader must know of the input, and the processes that were left out."""
     lines = [clip(f"note: {each}", width) for each in study.notes]
+    lines += [clip(study.java.sentence, width)] if study.java else []
     total = max(study.analysis.growth.bytes, 1)
     for reason, size in study.analysis.unnamed[:_REASONS]:
         if size > _SHARE * total:

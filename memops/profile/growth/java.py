@@ -1,0 +1,151 @@
+"""How far the stacks of a JVM tell which Java method called, and how to get further.
+
+libgcc's unwinder ends at the first Java frame, for the JVM describes none of its code to it. libunwind
+goes on along frame pointers, where the JVM keeps them. Either way names come from a perf map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from memops.profile.memory.maps import DELETED
+from memops.profile.symbols.frame import JIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from memops.profile.growth.analysis import Analysis
+    from memops.profile.growth.naming import Call
+    from memops.profile.memory.maps import Mapping
+
+Kind = Literal["no frames", "no map", "first frame", "lost", "in part", "named"]
+
+JAVA = "Java"
+"""The module of Java methods whose names came from elsewhere than a perf map."""
+
+_LIBRARIES = ("java.", "javax.", "jdk.", "sun.", "com.sun.")
+_FEW, _HALF, _MOST = 0.05, 0.5, 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class JavaNaming:
+    """What the stacks of a JVM say of Java, by the bytes that grew (or are live).
+
+    *frames* are the Java frames of a stack that has some, on average; *named* is the share of the
+    bytes whose stack names a method of the application, *ends* the share whose stack ends at its
+    first Java frame; *maps* is whether there was a perf map. *next* is a command, or empty.
+    """
+
+    kind: Kind
+    frames: float
+    named: float
+    ends: float
+    maps: bool
+    sentence: str
+    next: str
+
+
+def java_naming(
+    analysis: Analysis,
+    mappings: Iterable[Mapping],
+    *,
+    maps: bool,
+    host: str = "",
+    pid: int | None = None,
+) -> JavaNaming | None:
+    """How Java is named in *analysis*.
+
+    None for a process without a JVM (libjvm.so) in *mappings*, and where nothing grew. The command is for *host* where that is known, else for *pid*.
+    """
+    is_jvm = any(each.path.removesuffix(DELETED).endswith("/libjvm.so") for each in mappings)
+    if not is_jvm or not analysis.grown:
+        return None
+    sums, total = _sums(analysis), analysis.grown
+    kind = _kind(sums, total, maps=maps)
+    return JavaNaming(
+        kind=kind,
+        frames=sums.frames / max(sums.java, 1),
+        named=sums.named / total,
+        ends=sums.ends / total,
+        maps=maps,
+        sentence=_sentence(kind, sums, total, "growth" if analysis.is_growth else "live memory"),
+        next=_next(kind, host, pid),
+    )
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Bytes of stacks: with *java* frames, that *ends* there, that come *back* out of Java, ...
+
+    *known* have a Java frame with a name, *named* one of the application. *frames* are bytes times
+    frames.
+    """
+
+    java: int = 0
+    frames: int = 0
+    ends: int = 0
+    back: int = 0
+    known: int = 0
+    named: int = 0
+
+
+def _sums(analysis: Analysis) -> _Sums:
+    words = enumerate(analysis.words)
+    java = {code: call for code, call in words if call.module in {JIT, JAVA}}
+    known = frozenset(code for code, call in java.items() if not call.reason)
+    own = frozenset(code for code in known if _is_application(java[code]))
+    sums = _Sums()
+    for codes, row in analysis.rows.items():
+        places = [at for at, code in enumerate(codes) if code in java]
+        if row[0] <= 0 or not places:
+            continue
+        sums.java += row[0]
+        sums.frames += row[0] * len(places)
+        sums.ends += row[0] * (places[0] == len(codes) - 1)
+        sums.back += row[0] * (places[-1] < len(codes) - 1)
+        sums.known += row[0] * (not known.isdisjoint(codes))
+        sums.named += row[0] * (not own.isdisjoint(codes))
+    return sums
+
+
+def _is_application(call: Call) -> bool:
+    name = call.function
+    return "." in name and not name.startswith(("[", *_LIBRARIES))
+
+
+def _kind(sums: _Sums, total: int, *, maps: bool) -> Kind:
+    if sums.java < _FEW * total:
+        return "no frames"
+    if not maps and sums.known < _HALF * sums.java:
+        return "no map"
+    if sums.named >= _MOST * sums.java:
+        return "named"
+    if sums.ends > _HALF * sums.java:
+        return "first frame"
+    return "lost" if sums.back < _HALF * sums.java else "in part"
+
+
+def _sentence(kind: Kind, sums: _Sums, total: int, what: str) -> str:
+    java, named = (f"{100 * part / total:.0f} % of the {what}" for part in (sums.java, sums.named))
+    return {
+        "no frames": f"Java: hardly any of the {what} was called by Java methods",
+        "no map": f"Java: {java} was called by Java methods, and no perf map names them",
+        "first frame": f"Java: {java} has stacks that end at their first Java frame, as libgcc unwinds",
+        "lost": f"Java: {named} names a method of the application: stacks are lost among Java frames",
+        "in part": f"Java: {named} names a method of the application: others were not compiled yet",
+        "named": f"Java: {named} names the method of the application that called",
+    }[kind]
+
+
+def _next(kind: Kind, host: str, pid: int | None) -> str:
+    if kind == "no map":
+        return (
+            f"memops collect --hosts {host} --jvm"
+            if host
+            else f"jcmd {pid or 'PID'} Compiler.perfmap"
+        )
+    if kind in {"first frame", "lost"}:
+        hosts = host or "PATTERN"
+        return f"memops enable-profiling --hosts {hosts} --unwinder libunwind --frame-pointers"
+    return ""
