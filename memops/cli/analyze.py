@@ -47,7 +47,7 @@ def _paths(_context: click.Context, _parameter: click.Parameter, value: object) 
 @click.option("--symbols", multiple=True, callback=_paths, metavar="DIR",
               help="ELF files by build-id, path or name; / trusts this machine's.")  # fmt: skip
 @click.option("--perf-map", multiple=True, callback=_paths, metavar="FILE",
-              help="Names of JIT code; the oldest map first.")  # fmt: skip
+              help="Names of JIT code, by the map nearest in time to each dump.")  # fmt: skip
 @click.option(
     "--since", metavar="TIME", help="Dumps from then on: 2h before the newest, or a time."
 )

@@ -151,8 +151,8 @@ def _without_lines(elf: ElfSymbols) -> list[str]:
     if not names:
         return []
     more = f" and {len(names) - 1} more files have" if names[1:] else " has"
-    what = "debug information: pip install 'memops[dwarf]' shows lines and inlined calls"
-    return [f"{names[0]}{more} {what}"]
+    what = "pip install 'memops[dwarf]' for lines and inlined calls"
+    return [f"{what}: {names[0]}{more} debug information"]
 
 
 def _time(path: Path, inputs: Inputs) -> float:

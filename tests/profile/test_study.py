@@ -112,7 +112,7 @@ def test_without_the_extra_the_same_bytes_are_named_by_function(
     assert found.analysis.growth == whole.analysis.growth
     assert found.analysis.culprits[0].function.function == "acme::serve_request(unsigned int)"
     assert [note for note in found.notes if "memops[dwarf]" in note] == [
-        "inlines has debug information: pip install 'memops[dwarf]' shows lines and inlined calls"
+        "pip install 'memops[dwarf]' for lines and inlined calls: inlines has debug information"
     ]
     assert not any("memops[dwarf]" in note for note in whole.notes)
 

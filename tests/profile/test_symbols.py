@@ -147,10 +147,60 @@ def test_the_newest_perf_map_that_knows_an_address_names_it(address: int, name: 
         ("jni_fast_GetIntField", "[stub jni_fast_GetIntField]"),
         ("LazyCompile:~resolve /app/main.js:3", "LazyCompile:~resolve /app/main.js:3"),
         ("py::compress:/app/grow.py", "py::compress:/app/grow.py"),
+        (
+            "java.lang.Object a.Shop$$Lambda$14/0x00000008c0001200.apply(java.lang.Object)",
+            "a.Shop$$Lambda$14.apply",
+        ),
+        ("void a.Shop$$Lambda.0x00007f3c10001200.run()", "a.Shop$$Lambda.run"),
+        ("JS:*stubOut /app/blob.js:12:3", "JS:*stubOut /app/blob.js:12:3"),
+        ("Builtin:ArrayPrototypePush", "Builtin:ArrayPrototypePush"),
+        ("Stub:CEntryStub", "[stub Stub:CEntryStub]"),
+        ("TRACE_12::pool.lua:34", "TRACE_12::pool.lua:34"),
+        ("$Elixir.Stub.Server:handle_call/3", "$Elixir.Stub.Server:handle_call/3"),
+        (
+            "void [shop] Acme.StubFactory::Rent(int32)[OptimizedTier1]",
+            "void [shop] Acme.StubFactory::Rent(int32)[OptimizedTier1]",
+        ),
+        ("wasm[0]::function[3]", "wasm[0]::function[3]"),
+        ("StubRoutines::call_stub", "[stub StubRoutines::call_stub]"),
     ],
 )
 def test_jit_code_is_shown_as_its_authors_know_it(name: str, shown: str) -> None:
     assert readable(name) == shown
+
+
+MAPS = tuple(
+    parse_perf_map(f"1000 10 void a.B.at{time}()\n{2000 + time} 1 only{time}\n".encode())
+    for time in (100, 200, 300)
+)
+"""Three methods that lay at one address one after the other, and code of which one map knows."""
+
+
+@pytest.mark.parametrize(
+    ("time", "name"),
+    [(0, "at100"), (149, "at100"), (150, "at200"), (251, "at300"), (9e9, "at300")],
+)
+def test_of_several_maps_the_nearest_to_the_dump_is_asked_first(time: float, name: str) -> None:
+    symbols = JitSymbols(MAPS, (100, 200, 300))
+    epoch = symbols.epoch(time)
+
+    assert symbols.name(Frame.at(JIT, 0x1001, epoch)) == Name(f"a.B.{name}", module=JIT)
+    assert symbols.name(Frame.at(JIT, 0x2101, epoch)) == Name("only100", module=JIT)
+    assert symbols.settled(Frame.at(JIT, 0x1001, epoch)) == Frame.at(JIT, 0x1001, epoch)
+    assert symbols.settled(Frame.at(JIT, 0x2101, epoch)) == Frame.at(JIT, 0x2101)
+
+
+def test_maps_of_one_moment_are_asked_from_the_newest_on() -> None:
+    for times in ((), (100, 100, 100)):
+        symbols = JitSymbols(MAPS, times)
+        assert symbols.epoch(150) == ""
+        assert symbols.name(Frame.at(JIT, 0x1001)) == Name("a.B.at300", module=JIT)
+
+
+def test_an_epoch_of_nowhere_is_none() -> None:
+    for epoch in ("7", "x", "\u0664"):
+        found = JitSymbols(MAPS, (100, 200, 300)).name(Frame.at(JIT, 0x1001, epoch))
+        assert found == Name("a.B.at300", module=JIT)
 
 
 def test_maps_that_disagree_are_known() -> None:
