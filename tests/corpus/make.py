@@ -134,7 +134,7 @@ def run_jvm_unwind() -> Path:
     from tests.recipes.brewed import real_library
 
     out, done, stop = WORK / "dumps" / "jvm-unwind", WORK / "done", WORK / "stop"
-    library = real_library(variant="libunwind").path
+    library = str(shutil.copy(real_library(variant="libunwind").path, WORK / "libjemalloc.so.2"))
     argv = ("4", "1500", str(done), str(stop), "20")
     with _jvm("jvm-unwind", library, *argv, flags=("-XX:+PreserveFramePointer",)) as jvm:
         mapped: set[int] = set()

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from memops.profile.symbols.frame import Frame
 
 
+_LARGEST = 512 << 20  # bytes; debug information of 156 MB (libjvm's) takes 5 s of CPU and 700 MB
+
+
 class _File(NamedTuple):
     """An ELF file and where it was found."""
 
@@ -66,8 +69,9 @@ class _Module:
 
     @cached_property
     def with_lines(self) -> _File | None:
-        """The first of the files with debug information."""
-        return next((each for each in (*self.files, *self.debug) if each.elf.has_debug_info), None)
+        """The first of the files with debug information, of a size that can be read."""
+        files = [each for each in (*self.files, *self.debug) if each.elf.has_debug_info]
+        return next((each for each in files if len(each.elf.view) <= _LARGEST), None)
 
     @cached_property
     def lines(self) -> Lines | None:
