@@ -21,11 +21,27 @@ class Window:
     """From *since* to *until*, both included.
 
     Each is a time (``2026-11-23T20:00``, of this machine's zone unless it says another) or a duration
-    before the newest dump (``2h``).
+    before the newest dump (``2h``). *name* is the option that says so, empty for one for each end.
     """
 
     since: str | None = None
     until: str | None = None
+    name: str = ""
+
+
+def parse_range(text: str, name: str) -> Window:
+    """The window that *text* of the option *name* says: ``T1..T2``, ``T1..``, ``..T2``, or ``2h``.
+
+    T1 and T2 are what a `Window` knows, ``2h`` alone the last two hours. Raises `UsageError`.
+    """
+    since, dots, until = text.partition("..")
+    ends = [each.strip() or None for each in (since, until)]
+    if not any(ends) or (not dots and "-" in since):
+        remedy = "write T1..T2, T1.., ..T2 or 2h: 6h..2h, 2026-11-23T20:00..2026-11-23T22:00"
+        raise UsageError(name, f"{text!r} is no window of time", remedy)
+    for each in ends:
+        _moment(each, 0, name)
+    return Window(ends[0], ends[1], name)
 
 
 def within(
@@ -37,8 +53,11 @@ def within(
     """
     times = [time_of(each.path) for each in files]
     newest = max(times)
-    since, until = (_moment(text, newest, name) for text, name in (
-        (window.since, "--since"), (window.until, "--until")))  # fmt: skip
+    since = _moment(window.since, newest, window.name or "--since")
+    until = _moment(window.until, newest, window.name or "--until")
+    named = window.name or "--since, --until"
+    if since is not None and until is not None and since > until:
+        raise UsageError(named, "it ends before it begins", "write the earlier time first")
     kept = [
         each
         for each, time in zip(files, times, strict=True)
@@ -47,7 +66,7 @@ def within(
     if not kept:
         span = format_duration(newest - min(times))
         what = f"none of {len(files)} dumps was written then"
-        raise UsageError("--since, --until", what, f"they span {span}, and end at {_iso(newest)}")
+        raise UsageError(named, what, f"they span {span}, and end at {_iso(newest)}")
     return kept
 
 
