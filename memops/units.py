@@ -42,14 +42,18 @@ def parse_duration(text: str | float, where: str = "duration") -> float:
     raise UsageError(where, f"{text!r} is not a duration", "write for example 30s, 15m or 2h")
 
 
-def format_size(size: float) -> str:
-    """*size* bytes for people, in binary units: ``711.4 MiB``, ``-3.0 KiB``, ``512 B``."""
+def format_size(size: float, wanted: str = "auto") -> str:
+    """*size* bytes for people, in binary units: ``711.4 MiB``, ``-3.0 KiB``, ``512 B``.
+
+    With *wanted* (``B``, ``KiB``, ``MiB``, ``GiB``) in that unit; GiB then have three decimals.
+    """
     value, unit = float(size), "B"
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if abs(value) < 1024 or unit == "TiB":  # noqa: PLR2004
+        if unit in {wanted, "TiB"} or (wanted == "auto" and abs(value) < 1024):  # noqa: PLR2004
             break
         value /= 1024
-    return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+    decimals = 0 if unit == "B" else 3 if unit == wanted == "GiB" else 1
+    return f"{value:.{decimals}f} {unit}"
 
 
 def format_duration(seconds: float) -> str:

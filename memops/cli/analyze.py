@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from memops.cli.analyze_options import Views, viewed
+from memops.cli.options import take
 from memops.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ def _paths(_context: click.Context, _parameter: click.Parameter, value: object) 
     "--since", metavar="TIME", help="Dumps from then on: 2h before the newest, or a time."
 )
 @click.option("--until", metavar="TIME", help="Dumps until then.")
+@viewed
 @click.option("--keep-going", is_flag=True, help="Leave broken files out, and say so.")
 @click.option("--app", help="Of what was collected, this app only (app+program: a child of it).")
 @click.option("--host", help="Of what was collected, this host only.")
@@ -68,7 +71,7 @@ def command(
     keep_going: bool,  # noqa: FBT001 - click passes it by name
     app: str | None,
     host: str | None,
-    **files_too: Path | None,
+    **more: Any,
 ) -> None:
     """Compare the last heap dump of a process with its first, or show what a single one holds.
 
@@ -78,11 +81,11 @@ def command(
     from dataclasses import replace
     from pathlib import Path
 
-    from memops.profile.growth.window import Window
     from memops.profile.study import Inputs
 
+    views = take(Views, more)
     subjects = [Inputs(files)] if files else collected(app, host)
-    more = [
+    given = [
         replace(
             each,
             symbols=[*symbols, *each.symbols, Path("/usr/lib/debug")],
@@ -91,14 +94,15 @@ def command(
         for each in subjects
     ]
     show(
-        more,
+        given,
         style=style or "text",
         top=top,
         pid=pid,
         base=base,
         keep_going=keep_going,
-        window=Window(since, until) if since or until else None,
-        written={name: path for name, path in files_too.items() if path},
+        window=views.period(since, until),
+        written={name: path for name, path in more.items() if path},
+        views=views,
     )
 
 
@@ -112,6 +116,7 @@ def show(
     keep_going: bool = False,
     window: Window | None = None,
     written: Mapping[str, Path] | None = None,
+    views: Views | None = None,
 ) -> None:
     """Print a report on each of *subjects*; of one alone, write the files *written* by format."""
     import gc
@@ -119,7 +124,7 @@ def show(
 
     from memops.profile.study import study
     from memops.report import FORMATS
-    from memops.report.view import View
+    from memops.report.safe import encodable
 
     if written and len(subjects) > 1:
         owners = ", ".join(f"{each.app} on {each.host}" for each in subjects)
@@ -127,12 +132,15 @@ def show(
         raise UsageError(f"--{next(iter(written))}", what, "choose one by --app and --host")
     gc.disable()  # all that is read stays to the end, and looking it through takes a third of the time
     style = "terminal" if style == "text" and sys.stdout.isatty() else style
-    view = View(top, _width())
+    views = views or Views()
+    view, filters = views.view(top, _width()), views.filters()
     for at, each in enumerate(subjects):
         if at and style in {"text", "terminal"}:
             click.echo()
-        found = study(each, pid=pid, base=base, keep_going=keep_going, window=window)
-        click.echo(FORMATS[style](found, view), nl=False)
+        found = study(
+            each, pid=pid, base=base, keep_going=keep_going, window=window, filters=filters
+        )
+        click.echo(encodable(FORMATS[style](found, view), sys.stdout.encoding), nl=False)
         for name, path in (written or {}).items():
             _write(name, path, found, view)
 

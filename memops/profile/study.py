@@ -20,11 +20,13 @@ from memops.profile.symbols.jit import read_jit_symbols
 from memops.profile.symbols.names import Names
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from collections.abc import Mapping as Map
-    from collections.abc import Sequence
     from pathlib import Path
 
     from memops.profile.growth.analysis import Analysis
+    from memops.profile.growth.filters import Filters
+    from memops.profile.growth.naming import Codes
     from memops.profile.growth.series import Series
     from memops.profile.heap.dump import Dump
     from memops.profile.symbols.files import ElfSymbols
@@ -61,7 +63,9 @@ class Study:
     *first* is None where all that is live is shown; *others* are the processes left out; *notes*
     are sentences about the input that the reader must know. *series* is None for a single dump,
     with a base of the user's choice, and where the files' times do not tell their order. *verdict*
-    is None where only heap profiles were given, *java* for a process without a JVM.
+    is None where only heap profiles were given, *java* for a process without a JVM. *filters* left
+    stacks out of the analysis and the series; *before* is what the first dump holds with them, in
+    bytes.
     """
 
     inputs: Inputs
@@ -75,6 +79,8 @@ class Study:
     series: Series | None = None
     verdict: Verdict | None = None
     java: JavaNaming | None = None
+    filters: Filters | None = None
+    before: int = 0
 
 
 def study(
@@ -84,12 +90,14 @@ def study(
     base: Path | None = None,
     keep_going: bool = False,
     window: Window | None = None,
+    filters: Filters | None = None,
 ) -> Study:
     """The analysis of the largest process in *inputs*, or of *pid*; growth since *base* if given.
 
     Without *base* the first dump of the process is what the last is compared with, and all of those
-    in the *window* make the series. Raises `UsageError` for a file that cannot be used and a *pid*
-    without dumps; with *keep_going* such files are left out, and the notes tell of them.
+    in the *window* make the series. Only what *filters* leave is analysed. Raises `UsageError` for a
+    file that cannot be used and a *pid* without dumps; with *keep_going* such files are left out,
+    and the notes tell of them.
     """
     reader = Reader(keep_going)
     runs = _runs(inputs, pid, reader, window)
@@ -97,7 +105,8 @@ def study(
     jit = read_jit_symbols(inputs.perf_maps, inputs.times)
     elf = elf_symbols(inputs.symbols, chosen.last.mappings)
     words = _vocabulary(Names((*inputs.names, elf, jit)), chosen.last, Lexicon())
-    condenser = Condenser(words, inputs.build_ids, remember=len(chosen.files) > 1)
+    shape = _shape(filters, words) if filters else None
+    condenser = Condenser(words, inputs.build_ids, shape, remember=len(chosen.files) > 1)
     found = read_run(
         chosen, condenser, reader, base=base, epoch=jit.epoch,
         time_of=lambda path: _time(path, inputs),
@@ -123,7 +132,16 @@ def study(
         java=java_naming(
             analysis, chosen.last.mappings, maps=bool(jit.maps), host=inputs.host, pid=process.pid
         ),
+        filters=filters,
+        before=0 if single else found.before_live,
     )
+
+
+def _shape(filters: Filters, words: Vocabulary) -> Callable[[Codes], Codes | None]:
+    from memops.profile.growth.filters import shaper  # noqa: PLC0415 - hardly ever
+
+    calls = words.lexicon.calls
+    return shaper(filters, lambda code: calls[code : code + 1])
 
 
 def _runs(inputs: Inputs, pid: int | None, reader: Reader, window: Window | None) -> list[Run]:

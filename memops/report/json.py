@@ -1,14 +1,7 @@
-"""A study as JSON, for programs.
+"""A study as JSON, for programs: one object, of which ``docs/analyze.schema.json`` tells all.
 
-One object: ``schema`` (1), ``app``, ``host``, ``life``, ``process`` (``pid``, ``executable``,
-``dumps``, ``live``), ``first`` and ``last`` (paths, ``first`` null without a base), ``interval``,
-``is_growth``, ``live`` and ``growth`` (amounts), ``culprits``, ``functions``, ``stacks``,
-``unnamed``, ``others``, ``notes``, ``java`` (null without a JVM, or ``kind``, ``frames`` of a stack,
-shares ``named`` and ``ends``, ``maps``, ``sentence``, ``next``), ``series`` (null, or ``dumps``, ``interval``, ``times``, ``sizes``,
-``whole`` and ``stacks``, by the low end of their trends, each with its ``calls`` and ``sizes``). A trend is ``slope``, ``low`` and ``high`` in bytes a second, ``verdict`` and
-``more`` (dumps needed to tell). An amount is ``bytes``, ``objects`` and ``error`` (one sigma of
-the bytes); all sizes are bytes. A call is ``function``, ``module``, ``reason`` (why it has no
-name, else empty) and ``source`` (``file.c:67``, empty where not known); ``calls`` of a stack are leaf first.
+An amount has ``bytes``, ``objects`` and ``error`` (one sigma of the bytes); all sizes are bytes, and
+``calls`` of a stack are leaf first.
 """
 
 from __future__ import annotations
@@ -22,17 +15,17 @@ if TYPE_CHECKING:
     from memops.profile.study import Study
     from memops.report.view import View
 
-SCHEMA = 1
+SCHEMA = 2
 
 
-def as_json(study: Study, _view: View) -> str:
+def as_json(study: Study, view: View) -> str:
     """The whole of *study* as one JSON object on one line, with a newline at the end."""
     import json  # noqa: PLC0415 - the other formats need it not
 
-    return json.dumps(as_object(study), ensure_ascii=False) + "\n"
+    return json.dumps(as_object(study, view), ensure_ascii=False) + "\n"
 
 
-def as_object(study: Study) -> dict[str, object]:
+def as_object(study: Study, view: View) -> dict[str, object]:
     """The whole of *study* as the object described above."""
     analysis = study.analysis
     return {
@@ -54,8 +47,18 @@ def as_object(study: Study) -> dict[str, object]:
         "others": _plain(study.others),
         "notes": list(study.notes),
         "java": _plain(study.java),
+        "view": _view(study, view),
         "series": _series(study.series) if study.series else None,
     }
+
+
+def _view(study: Study, view: View) -> object:
+    """What *view* asks for that the rest does not hold: None where it asks for nothing."""
+    if not (study.filters or view.is_graph or view.is_ranked):
+        return None
+    from memops.report.asked import asked  # noqa: PLC0415 - hardly ever
+
+    return _plain(asked(study, view))
 
 
 def _series(series: Series) -> object:
@@ -79,6 +82,8 @@ def _plain(value: object) -> object:
     """*value* as JSON knows it: records by the names of their fields, tuples as lists."""
     if is_dataclass(value):
         return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, tuple):
         names = getattr(value, "_fields", None)
         items = [_plain(each) for each in value]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 NO_STACK = "[no stack]"
 """What stands for a stack of which the allocator could record no frame."""
+_PLAIN = str.maketrans({"├": "|", "│": "|", "└": "`", "→": "->", "…": "~", "±": "+-"})
 
 
 def printable(text: str) -> str:
@@ -22,3 +23,13 @@ def joined(calls: Iterable[Call]) -> str:
     """*calls* (leaf first) as ``root;caller;leaf``; a semicolon in a name becomes a colon."""
     names = [printable(call.function).replace(";", ":") for call in calls]
     return ";".join(reversed(names)) or NO_STACK
+
+
+def encodable(text: str, encoding: str) -> str:
+    """*text* as *encoding* can write it: with ASCII for the lines of a tree, and ``?`` for the rest."""
+    try:
+        text.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        plain = text.translate(_PLAIN)
+        return plain.encode("ascii", "replace").decode()
+    return text

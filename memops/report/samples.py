@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
+from memops.profile.growth.filters import matcher, shaper
+from memops.profile.growth.naming import calls_of
 from memops.profile.heap.profile import Count, add, unsample
 from memops.profile.heap.runs import read_dump, read_heap
 from memops.profile.symbols.allocator import allocator_module, allocator_test
 from memops.profile.symbols.files import elf_symbols
 from memops.profile.symbols.frame import JIT, UNMAPPED, locate
 from memops.profile.symbols.jit import read_jit_symbols
-from memops.profile.symbols.names import Names
+from memops.profile.symbols.names import Inlined, Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -54,13 +56,15 @@ class Samples:
     """Estimates by stack and thread, which add up to those of the study to the byte.
 
     *places* tells of each frame where it lay: in the last dump, or, if it is not there, in the
-    first. *program* is the executable's code, if there is one.
+    first. *program* is the executable's code, if there is one. *variances* are those of the bytes of
+    each thread.
     """
 
     counts: Map[Sample, Count]
     places: Map[Frame, Place]
     names: Callable[[Frame], Name]
     program: Mapped | None
+    variances: Map[str, int]
 
 
 def samples(study: Study) -> Samples:
@@ -79,19 +83,54 @@ def samples(study: Study) -> Samples:
     is_allocator = allocator_test(allocator_module(dump))
     places: dict[Frame, Place] = {}
     sums: defaultdict[Sample, Count] = defaultdict(lambda: Count(0, 0))
+    variances: defaultdict[str, int] = defaultdict(int)
     skip = _Skip(lambda frame: is_allocator(frame, names(frame)))
+    shape = _shape(study, names)
     for path, heap, sign in dumps:
         epoch = jit.epoch(inputs.times.get(path, path.stat().st_mtime))
         ids = {**inputs.build_ids, JIT: epoch, UNMAPPED: epoch}
         frame_of = _Frames(heap, ids, places, jit)
         threads = {each.uid: each.name for each in heap.threads}
         for stack, sampled in heap.stacks.items():
-            frames = skip.leading(tuple(map(frame_of.__getitem__, stack)))
+            frames = shape(skip.leading(tuple(map(frame_of.__getitem__, stack))))
+            if frames is None:
+                continue
             for thread, (objects, size) in by_thread(sampled, heap.interval, threads):
                 key = Sample(frames, thread)
                 sums[key] = add(sums[key], Count(sign * objects, sign * size))
+                variances[thread] += size * (heap.interval if heap.interval > 1 else 0)
     counts = {key: count for key, count in sums.items() if any(count)}
-    return Samples(counts, places, names, _program(last, inputs.build_ids))
+    program = _program(last, inputs.build_ids)
+    return Samples(counts, places, _shown(study, names), program, variances)
+
+
+def _shape(study: Study, names: Callable[[Frame], Name]) -> Callable[[Frames], Frames | None]:
+    """What the filters of *study* leave of a stack, as in its analysis.
+
+    A frame stays if one of the calls inlined there does: see `_shown`.
+    """
+    if not study.filters:
+        return lambda frames: frames
+    return shaper(study.filters, lambda frame: calls_of(frame, names(frame)))
+
+
+def _shown(study: Study, names: Callable[[Frame], Name]) -> Callable[[Frame], Name]:
+    """*names*, without those calls inlined at a frame that the filters of *study* hide."""
+    if not study.filters or not study.filters.hide:
+        return names
+    matches = matcher(study.filters.hide)
+
+    def shown(frame: Frame) -> Name:
+        name = names(frame)
+        calls = zip([*name.inlined, Inlined(name.symbol, name.source)], calls_of(frame, name),
+                    strict=True)  # fmt: skip
+        kept = [call for call, said in calls if not matches(said)]
+        if not kept or len(kept) > len(name.inlined):
+            return name
+        last = kept.pop()
+        return name._replace(symbol=last.symbol, source=last.source, inlined=tuple(kept))
+
+    return shown
 
 
 class _Frames(dict[int, "Frame"]):

@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from memops.profile.symbols.frame import JIT
+from memops.report.safe import printable
 from memops.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -32,20 +33,47 @@ _VERSION = re.compile(r"[-.]?[\d.]*\.so(\.[\d.]+)?$")
 
 def text(study: Study, view: View) -> str:
     """*study* in lines that fit the *view*, with its top functions."""
-    width = view.width
     blocks = [
-        [clip(title(study), width), *sentences(study)],
-        _table(study, view.top, width),
-        trends(study, width),
-        stacks(study, width),
-        remarks(study, width),
+        [*heads(study, view), *sentences(study, view.unit)],
+        *([graph(study, view)] if view.is_graph else _tables(study, view)),
+        remarks(study, view),
         [f"next: {next_step(study)}"],
     ]
     return "\n".join("\n".join(block) + "\n" for block in blocks if block)
 
 
+def _tables(study: Study, view: View) -> list[list[str]]:
+    return [table_lines(study, view), trends(study, view), stacks(study, view)]
+
+
+def heads(study: Study, view: View) -> list[str]:
+    """The title in lines: which process, and which of its stacks."""
+    parts = [_title(study, view.unit), *scope(study, view.unit)]
+    return [clip(each, view.width) for each in parts]
+
+
 def title(study: Study) -> str:
-    """Which process this is: ``orders on web-1, pid 12 (java): 18 dumps, ...``."""
+    """Which process this is, and which of its stacks: ``orders on web-1, pid 12 (java): ...``."""
+    return "; ".join([_title(study, "auto"), *scope(study, "auto")])
+
+
+def scope(study: Study, unit: str) -> list[str]:
+    """One line on the stacks that are shown, if not all are."""
+    if not study.filters:
+        return []
+    from memops.report.scope import filtered  # noqa: PLC0415 - hardly ever
+
+    return [filtered(study, unit)]
+
+
+def graph(study: Study, view: View) -> list[str]:
+    """The functions with their callers, as *view* asks."""
+    from memops.report.graph import peeked, tree  # noqa: PLC0415 - hardly ever
+
+    return peeked(study, view) if view.peek else tree(study, view)
+
+
+def _title(study: Study, unit: str) -> str:
     inputs, process = study.inputs, study.process
     place = " on ".join(filter(None, (inputs.app, inputs.host)))
     who = f"pid {process.pid}" if process.pid is not None else "process"
@@ -54,46 +82,50 @@ def title(study: Study) -> str:
     dumps = f"{process.dumps} dump{'s' * (process.dumps != 1)}"
     every = f"a sample every {format_size(study.interval)}" if study.interval > 1 else "no sampling"
     head = f"{place}, {who}" if place else who
-    return f"{head}: {dumps}, {every}, {amount(study.analysis.live)} live"
+    return f"{head}: {dumps}, {every}, {amount(study.analysis.live, unit=unit)} live"
 
 
-def sentences(study: Study) -> list[str]:
+def sentences(study: Study, unit: str = "auto") -> list[str]:
     """The functions behind the growth, one sentence each; or that nothing grew."""
     analysis = study.analysis
     largest = analysis.largest_culprits(_SENTENCES)
     found = [each for each in largest if each.amount.bytes > analysis.grown * _SHARE]
+    if study.filters and not analysis.rows:
+        return ["no stack is left to show"]
     if not analysis.grown:
         return ["nothing grew between the first dump and the last" if analysis.is_growth else
                 "nothing is live in this dump"]  # fmt: skip
     if not found:
-        return [f"many functions share it; the largest: {sentence(largest[0], study)}"]
-    return [sentence(each, study) for each in found]
+        return [f"many functions share it; the largest: {sentence(largest[0], study, unit)}"]
+    return [sentence(each, study, unit) for each in found]
 
 
-def sentence(culprit: Culprit, study: Study) -> str:
+def sentence(culprit: Culprit, study: Study, unit: str = "auto") -> str:
     """``libz inflateInit2_ called from Java_..._init: +711.4 MiB ± 9.4 in 18 dumps``."""
     library = short_module(culprit.function)
-    named = f"{library} {culprit.function.function}" if library else culprit.function.function
-    named += f" at {culprit.function.source}" if culprit.function.source else ""
-    called = f" called from {culprit.caller.function}" if culprit.caller else ""
+    function = printable(culprit.function.function)
+    named = f"{printable(library)} {function}" if library else function
+    named += f" at {printable(culprit.function.source)}" if culprit.function.source else ""
+    called = f" called from {printable(culprit.caller.function)}" if culprit.caller else ""
     if not study.analysis.is_growth:
-        return f"{named}{called}: {amount(culprit.amount)} live"
+        return f"{named}{called}: {amount(culprit.amount, unit=unit)} live"
     many = f"{study.process.dumps} dumps" if study.process.dumps > 1 else "since the base"
     within = " in " * (study.process.dumps > 1) or " "
-    grown = f"{amount(culprit.amount, sign=True)}{within}{many}"
-    return f"{named}{called}: {grown}, {format_size(culprit.live.bytes)} live"
+    grown = f"{amount(culprit.amount, sign=True, unit=unit)}{within}{many}"
+    return f"{named}{called}: {grown}, {format_size(culprit.live.bytes, unit)} live"
 
 
-def amount(each: Amount, *, sign: bool = False) -> str:
+def amount(each: Amount, *, sign: bool = False, unit: str = "auto") -> str:
     """``711.4 MiB ± 9.4``: the bytes, and one sigma of sampling error in the same unit."""
-    size = format_size(each.bytes)
+    size = format_size(each.bytes, unit)
     plus = "+" if sign and each.bytes >= 0 else ""
     number, _, unit = size.partition(" ")
     if each.error <= 0:
         return plus + size
     scale = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}.get(unit, 1 << 40)
     error = each.error / scale
-    return f"{plus}{number} {unit} ± {error:.0f}" if error >= 10 else f"{plus}{size} ± {error:.1f}"  # noqa: PLR2004
+    decimals = 0 if error >= 10 else max(1, len(number.partition(".")[2]))  # noqa: PLR2004
+    return f"{plus}{size} ± {error:.{decimals}f}"
 
 
 def short_module(call: Call) -> str:
@@ -136,26 +168,50 @@ def _subject(study: Study) -> list[str]:
     return [str(path) for path in (study.first, study.last) if path]
 
 
-def table(study: Study, top: int) -> list[tuple[str, str, str, str]]:
-    """The *top* functions: what each allocated, its share, what it and its callees did, its name."""
-    largest = study.analysis.largest_functions(top)
+def table(study: Study, view: View) -> list[tuple[str, ...]]:
+    """The first rows: what each function allocated, its share, what it and its callees did, its name."""
+    if view.is_ranked:
+        from memops.report.ranking import ranking  # noqa: PLC0415 - hardly ever
+
+        return ranking(study, view)
+    largest = study.analysis.largest_functions(view.top)
     rows = [row for row in largest if row.flat.bytes or row.cumulative.bytes]
     if not rows:
         return []
-    head = "grown" if study.analysis.is_growth else "live"
     total = study.analysis.growth.bytes
-    return [(head, "share", "with callees", "function"), *(_row(row, total) for row in rows)]
+    return [
+        (grown_or_live(study), "share", "with callees", "function"),
+        *(_row(row, total, view.unit) for row in rows),
+    ]
 
 
-def _table(study: Study, top: int, width: int) -> list[str]:
-    rows = table(study, top)
-    return [clip(f"{a:>22} {b:>6} {c:>13}  {name}", width) for a, b, c, name in rows]
+def table_lines(study: Study, view: View) -> list[str]:
+    """The table in lines."""
+    return [clip(aligned(row), view.width) for row in table(study, view)]
 
 
-def _row(row: FunctionRow, total: int) -> tuple[str, str, str, str]:
-    share = f"{100 * row.flat.bytes / total:.0f} %" if total > 0 and row.flat.bytes else ""
-    flat = amount(row.flat) if row.flat.bytes else "-"
-    return flat, share, format_size(row.cumulative.bytes), place(row.call)
+def aligned(row: tuple[str, ...]) -> str:
+    """A row of a table as one line."""
+    columns = zip(row, (22, 6, 13, 9), strict=False)
+    return (
+        " ".join(f"{text:>{width}}" for text, width in [*columns][: len(row) - 1]) + f"  {row[-1]}"
+    )
+
+
+def grown_or_live(study: Study) -> str:
+    """What the numbers are."""
+    return "grown" if study.analysis.is_growth else "live"
+
+
+def _row(row: FunctionRow, total: int, unit: str) -> tuple[str, ...]:
+    flat = amount(row.flat, unit=unit) if row.flat.bytes else "-"
+    cumulative = format_size(row.cumulative.bytes, unit)
+    return flat, share(row.flat.bytes, total), cumulative, place(row.call)
+
+
+def share(part: int, total: int) -> str:
+    """A percentage; nothing where there is none."""
+    return f"{round(100 * part / total)} %" if total > 0 and part else ""
 
 
 def place(call: Call) -> str:
@@ -169,7 +225,7 @@ def place(call: Call) -> str:
     return f"{call.function} ({module}){' ' * bool(call.source)}{call.source}"
 
 
-def trends(study: Study, width: int) -> list[str]:
+def trends(study: Study, view: View) -> list[str]:
     """How fast the stacks grow that grow the most surely, and whether they go on."""
     series = study.series
     steepest = max((each.trend.slope for each in series.stacks), default=0) if series else 0
@@ -180,56 +236,60 @@ def trends(study: Study, width: int) -> list[str]:
     over = f"{format_duration(span)} by the files' times, {series.dumps} dumps"
     lines = [f"{f'grows {unit}':>22}  from .. to with 95 %, over {over}"]
     growing = [each for each in series.stacks if each.trend.slope > _SHARE * steepest]
-    lines += [_trend(each, per) for each in growing[:_TRENDS]]
-    return [clip(line, width) for line in lines]
+    lines += [_trend(each, per, view.unit) for each in growing[:_TRENDS]]
+    return [clip(line, view.width) for line in lines]
 
 
-def _trend(each: Growing, per: int) -> str:
+def _trend(each: Growing, per: int, unit: str) -> str:
     found = each.trend
-    ends = [format_size(per * value) for value in (found.low, found.high)]
+    ends = [format_size(per * value, unit) for value in (found.low, found.high)]
     verdict = found.verdict
     if found.more:
         verdict += f" ({found.more} more dumps)"
     named = [call for call in each.calls if not call.reason] or list(each.calls)
     name = " < ".join(call.function for call in named[:2])
-    return f"{format_size(per * found.slope):>22}  {' .. '.join(ends)}  {verdict}: {name}"
+    return f"{format_size(per * found.slope, unit):>22}  {' .. '.join(ends)}  {verdict}: {name}"
 
 
-def stacks(study: Study, width: int) -> list[str]:
+def stacks(study: Study, view: View) -> list[str]:
     """The largest stacks, leaf first, each frame on a line of its own."""
     lines: list[str] = []
     for stack in study.analysis.largest_stacks(_STACKS):
         size = stack.amount.bytes
         if size > 0 and (size > _MINOR * study.analysis.grown or not lines):
-            lines += [clip(line, width) for line in _stack(stack, sign=study.analysis.is_growth)]
+            shown = _stack(stack, view.unit, sign=study.analysis.is_growth)
+            lines += [clip(line, view.width) for line in shown]
     return lines
 
 
-def _stack(stack: Grown, *, sign: bool) -> Iterator[str]:
-    yield f"{amount(stack.amount, sign=sign)} in {stack.amount.objects} objects"
+def _stack(stack: Grown, unit: str, *, sign: bool) -> Iterator[str]:
+    yield f"{amount(stack.amount, sign=sign, unit=unit)} in {stack.amount.objects} objects"
     for call in stack.calls[:_FRAMES]:
         yield f"    {place(call)}" + (f"  -- {call.reason}" if call.reason else "")
     if len(stack.calls) > _FRAMES:
         yield f"    ... and {len(stack.calls) - _FRAMES} more callers"
 
 
-def remarks(study: Study, width: int) -> list[str]:
+def remarks(study: Study, view: View) -> list[str]:
     """What the reader must know of the input, and the processes that were left out."""
+    width, unit = view.width, view.unit
     lines = [clip(f"note: {each}", width) for each in study.notes]
     lines += [clip(study.java.sentence, width)] if study.java else []
     total = max(study.analysis.growth.bytes, 1)
     for reason, size in study.analysis.unnamed[:_REASONS]:
         if size > _SHARE * total:
-            lines.append(clip(f"no name: {reason} ({format_size(size)} in such stacks)", width))
+            lines.append(
+                clip(f"no name: {reason} ({format_size(size, unit)} in such stacks)", width)
+            )
     for each in study.others:
         program = each.executable.rpartition("/")[2] or "unknown program"
         many = f"{each.dumps} dump{'s' * (each.dumps != 1)}"
-        what = f"left out: pid {each.pid} ({program}), {many}, {format_size(each.live)} live"
+        what = f"left out: pid {each.pid} ({program}), {many}, {format_size(each.live, unit)} live"
         lines.append(clip(what, width))
     return lines
 
 
 def clip(line: str, width: int) -> str:
     """*line* cut to *width* columns, with an ellipsis where something is gone."""
-    safe = "".join(char if char.isprintable() else "?" for char in line)
+    safe = printable(line)
     return safe if len(safe) <= width else safe[: width - 1] + "…"

@@ -3,14 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    import re
+
+UNITS = ("auto", "B", "KiB", "MiB", "GiB")
+SORTS = ("flat", "cumulative", "objects", "name")
+GROUPINGS = ("function", "library", "thread", "size", "package")
 WIDTH = 100
 """Columns where there is no terminal: stable, so that outputs can be compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The *top* functions only, in lines of at most *width* columns."""
+    """The *top* functions only, in lines of at most *width* columns.
+
+    Sizes for people are in *unit* of `UNITS` (but for the sampling interval); the table is *by* one of `GROUPINGS`, *sort* of `SORTS`
+    first. *tree* asks for the call tree instead, without what has less than that share (0 to 1);
+    *peek* for the callers and callees of the functions that match.
+    """
 
     top: int = 10
     width: int = WIDTH
+    unit: str = "auto"
+    sort: str = "flat"
+    by: str = "function"
+    tree: float | None = None
+    peek: re.Pattern[str] | None = None
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether the table is another than that of the functions that allocated most."""
+        return (self.by, self.sort) != ("function", "flat")
+
+    @property
+    def is_graph(self) -> bool:
+        """Whether functions are shown with their callers instead of in a table."""
+        return self.tree is not None or self.peek is not None

@@ -96,7 +96,7 @@ def test_real_dumps_of_either_unwinder(
     assert (java.kind, java.maps) == (kind, perf)
     assert java.next.startswith(next_)
     assert java.sentence in FORMATS["text"](found, View(width=200))
-    assert as_object(found)["java"]
+    assert as_object(found, View())["java"]
     assert (java.ends > 0.95) == (corpus == "jvm")
     assert (java.named > 0.9) == (kind == "named")
 

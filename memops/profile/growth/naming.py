@@ -30,6 +30,13 @@ class Call(NamedTuple):
     source: str = ""
 
 
+def calls_of(frame: Frame, name: Name) -> tuple[Call, ...]:
+    """The calls at *frame*, of which *name* was found: those inlined there first, then its function."""
+    function, module = demangle(name.symbol) or name.label, name.module or frame.module
+    inlined = (Call(demangle(each.symbol), module, "", each.source) for each in name.inlined)
+    return *inlined, Call(function, module, name.reason, name.source)
+
+
 class Row(NamedTuple):
     """What a stack adds up to: bytes, objects and the variance of the bytes."""
 
@@ -73,15 +80,13 @@ class Vocabulary(dict["Frame", int]):
     def __missing__(self, frame: Frame) -> int:
         """Give a new *frame* the code of its function, or of the calls inlined there."""
         name = self._names.of(frame)
-        function, module = demangle(name.symbol) or name.label, name.module or frame.module
-        inlined = [Call(demangle(each.symbol), module, "", each.source) for each in name.inlined]
-        calls = [*inlined, Call(function, module, name.reason, name.source)]
+        calls = calls_of(frame, name)
         codes = tuple(map(self.lexicon.code, calls))
         if self._is_allocator(frame, name):
             self.allocators.update(codes)
-        if inlined:
+        if codes[1:]:
             self.chains.append(codes)
-        self[frame] = -len(self.chains) if inlined else codes[0]
+        self[frame] = -len(self.chains) if codes[1:] else codes[0]
         return self[frame]
 
     def spread(self, codes: Codes) -> Codes:

@@ -27,20 +27,21 @@ class Reading:
     """What is kept of the dumps that were read: no more than two of them, and the *track*.
 
     *paths* are those that count, in their order; *live* is what the last one holds, in bytes, and
-    *after* its rows; *before* are those of the first.
+    *after* its rows; *before_live* and *before* are those of the first.
     """
 
     paths: list[Path] = field(default_factory=list)
     before: Map[Codes, Row] = field(default_factory=dict)
     after: Map[Codes, Row] = field(default_factory=dict)
     live: int = 0
+    before_live: int = 0
     track: Track = field(default_factory=Track)
     notes: list[str] = field(default_factory=list)
 
     def take(self, path: Path, time: float, dump: Dump, found: Condensed) -> None:
         """Take in *dump*, the file at *path* of *time*, of which *found* was made."""
         if not self.paths:
-            self.before = found.rows
+            self.before, self.before_live = found.rows, found.live
         self.paths.append(path)
         self.after, self.live = found.rows, found.live
         self.track.add(time, found.rows, dump.interval)
