@@ -12,7 +12,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself; called in `memops.transport` alone."""
+        """The text itself; called where it is sent: in `memops.transport` and `memops.cli.push`."""
         return self._text
 
     def __repr__(self) -> str:

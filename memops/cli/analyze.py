@@ -8,12 +8,14 @@ import click
 
 from memops.cli.analyze_options import Views, viewed
 from memops.cli.options import take
+from memops.cli.push import push, push_options, target
 from memops.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from memops.cli.push import Target
     from memops.profile.growth.window import Window
     from memops.profile.study import Inputs, Study
     from memops.report.view import View
@@ -31,7 +33,7 @@ def _paths(_context: click.Context, _parameter: click.Parameter, value: object) 
 
 @click.command("analyze", short_help="Name the functions whose memory grows.")
 @click.argument("files", nargs=-1, callback=_paths, metavar="[FILE|DIR]...")
-@click.option("--top", default=10, show_default=True, help="Functions in the table.")
+@click.option("--top", default=10, show_default=True, help="Rows of the table, functions of --peek.")
 @click.option(
     "--json", "style", flag_value="json", help="Everything, an object a line, for programs."
 )
@@ -55,6 +57,7 @@ def _paths(_context: click.Context, _parameter: click.Parameter, value: object) 
 )
 @click.option("--until", metavar="TIME", help="Dumps until then.")
 @viewed
+@push_options
 @click.option("--keep-going", is_flag=True, help="Leave broken files out, and say so.")
 @click.option("--app", help="Of what was collected, this app only (app+program: a child of it).")
 @click.option("--host", help="Of what was collected, this host only.")
@@ -83,6 +86,7 @@ def command(
 
     from memops.profile.study import Inputs
 
+    push_to = target(more.pop("push"), more.pop("push_credentials"))
     views = take(Views, more)
     subjects = [Inputs(files)] if files else collected(app, host)
     given = [
@@ -103,6 +107,7 @@ def command(
         window=views.period(since, until),
         written={name: path for name, path in more.items() if path},
         views=views,
+        push_to=push_to,
     )
 
 
@@ -117,8 +122,9 @@ def show(
     window: Window | None = None,
     written: Mapping[str, Path] | None = None,
     views: Views | None = None,
+    push_to: Target | None = None,
 ) -> None:
-    """Print a report on each of *subjects*; of one alone, write the files *written* by format."""
+    """Print a report on each of *subjects*, and push it; of one alone, write files by format."""
     import gc
     import sys
 
@@ -143,6 +149,8 @@ def show(
         click.echo(encodable(FORMATS[style](found, view), sys.stdout.encoding), nl=False)
         for name, path in (written or {}).items():
             _write(name, path, found, view)
+        if push_to:
+            click.echo(push(found, push_to), err=True)
 
 
 def _write(name: str, path: Path, found: Study, view: View) -> None:
