@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from memops.errors import UsageError
 from memops.profile.growth.window import Window, parse_range, within
@@ -83,6 +85,15 @@ def test_a_range_without_sense_is_refused(text: str, says: str) -> None:
         parse_range(text, "--before")
 
     assert str(refused.value).startswith(f"--before: {says}")
+
+
+@given(st.text("0123456789.hmds-T:Z+ ") | st.text())
+def test_any_text_is_a_range_or_is_refused(text: str) -> None:
+    try:
+        found = within(parse_range(text, "--window"), FILES, TIMES.__getitem__)
+    except UsageError:
+        return
+    assert found
 
 
 def test_only_dumps_in_the_window_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
