@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from memops.profile.growth.analysis import Grown
+    from memops.profile.growth.naming import Call
     from memops.profile.study import Study
     from memops.report.view import View
 
@@ -22,7 +23,7 @@ def speedscope(study: Study, _view: View) -> bytes:
     """The stacks of *study* as one "sampled" profile in bytes, and what shrank as a second one.
 
     The format has no negative weights, so the second one holds the bytes by which stacks shrank.
-    The frames' ``file`` is the library or program.
+    The frames' ``file`` is the library or program, or the source with its line where that is known.
     """
     import json  # noqa: PLC0415 - the other formats need it not
 
@@ -43,13 +44,18 @@ def as_object(study: Study) -> dict[str, object]:
         "name": printable(title(study)),
         "activeProfileIndex": 0,
         "shared": {
-            "frames": [
-                {"name": printable(words[code].function), "file": printable(words[code].module)}
-                for code in frames
-            ]
+            "frames": [_frame(words[code]) for code in frames],
         },
         "profiles": [grown, shrunk] if shrunk["weights"] else [grown],
     }
+
+
+def _frame(call: Call) -> dict[str, object]:
+    file, _, line = call.source.rpartition(":")
+    place = (
+        {"file": printable(file), "line": int(line)} if file else {"file": printable(call.module)}
+    )
+    return {"name": printable(call.function), **place}
 
 
 def _profile(

@@ -212,6 +212,20 @@ def test_a_debug_file_by_build_id_has_lines(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_files_are_found_as_debuginfod_keeps_them(tmp_path: Path) -> None:
+    """``~/.cache/debuginfod_client/<build-id>/{executable,debuginfo}`` (man 3 debuginfod_find_debuginfo)."""
+    program, debug, found = split(tmp_path)
+    kept = tmp_path / "cache" / open_elf(program).build_id
+    kept.mkdir(parents=True)
+    program.rename(kept / "executable")
+    debug.rename(kept / "debuginfo")
+
+    name = ElfSymbols((tmp_path / "cache",)).name(found)
+
+    assert name is not None
+    assert (name.symbol, name.source) == ("_ZN4acme5serveEj", "shop.cpp:16")
+
+
 def test_names_that_dwz_moved_into_another_file_leave_the_function_and_its_line(
     tmp_path: Path,
 ) -> None:

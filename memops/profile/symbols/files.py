@@ -84,8 +84,8 @@ class _Module:
 class ElfSymbols:
     """Names from ELF files, looked for in *places*, then at the very path if it is *local*.
 
-    A place holds files by build-id (``<place>/<build-id>``), by their path (a sysroot), or by their
-    name. Where the build-id of the frame is known the file must have the same one, or be called by
+    A place holds files by build-id (``<place>/<build-id>``, or as debuginfod keeps them), by their
+    path (a sysroot), or by their name. Where the build-id of the frame is known the file must have the same one, or be called by
     it: a file without one goes by an identity of the owner's choice. What a file does not name is
     looked up in its debug file: that of the same build-id (``.build-id/ab/cdef.debug``), or the one
     that ``.gnu_debuglink`` names, if its checksum is right.
@@ -143,7 +143,7 @@ class ElfSymbols:
     def _candidates(self, path: str, build_id: str) -> Iterator[Path]:
         for place in self.places:
             if build_id:
-                yield place / build_id
+                yield from (place / build_id, place / build_id / "executable")
             yield place / path.lstrip("/")
             yield place / Path(path).name
         if path in self.local or build_id:
@@ -158,7 +158,8 @@ def _debug_files(of: _File, module: _Module) -> Iterator[_File]:
     if build_id := of.elf.build_id:
         below = Path(".build-id", build_id[:2], f"{build_id[2:]}.debug")
         for place in module.places:
-            for path in (place / below, place / "usr/lib/debug" / below):
+            cached = place / build_id / "debuginfo"
+            for path in (place / below, place / "usr/lib/debug" / below, cached):
                 if (found := _file(path)) and found.elf.build_id == build_id:
                     yield found
                     return
