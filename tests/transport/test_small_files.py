@@ -167,7 +167,7 @@ def test_a_name_that_somebody_foresaw_is_not_used(host: str, kind: str, tmp_path
             temp.symlink_to(victim)
         case "dangling":
             temp.symlink_to(victim)
-        case "device":
+        case _:
             temp.symlink_to("/dev/null")
     before = _state(victim), _state(Path("/dev/null"))
     text = f"memops_random=known; printf secret | memops_file {tmp_path}/f 0666 : ''"
