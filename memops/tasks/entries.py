@@ -27,8 +27,7 @@ def ensure(probe: Probe, path: str, wanted: File | Dir | Link | None) -> Iterato
     A file is never put where a directory or a link stands, nor the other way round: that is an
     error, because its inverse would not be simple and the operator did not expect it.
     """
-    probe.prefetch(facts.entry(path, digest=True), facts.content(path, _SHOWN))
-    now = probe(facts.entry(path, digest=True))
+    now = standing(probe, path)
     if now is None and wanted is None:
         return
     _refuse_other_kind(path, now, wanted)
@@ -40,6 +39,13 @@ def ensure(probe: Probe, path: str, wanted: File | Dir | Link | None) -> Iterato
         do=Remove(path) if wanted is None else Put(path, wanted),
         undo=_inverse(path, now),
     )
+
+
+def standing(probe: Probe, path: str) -> Entry | None:
+    """What stands at *path*; all that `ensure` will ask is asked in the same round trip."""
+    entry = facts.entry(path, digest=True)
+    probe.prefetch(entry, facts.content(path, _SHOWN), facts.entry(dirname(path)))
+    return probe(entry)
 
 
 def ensure_parents(probe: Probe, path: str, wanted: Dir | None = None) -> Iterator[Step]:

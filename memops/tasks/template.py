@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from memops.errors import UsageError
-from memops.facts import file as facts
 from memops.model.action import File
-from memops.tasks.entries import ensure
+from memops.tasks.entries import ensure, standing
 from memops.tasks.file import octal
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def _put(
     probe: Probe, dest: str, content: bytes, mode: str | int | None, owner: str | None,
     group: str | None,
 ) -> Iterator[Step]:  # fmt: skip
-    now = probe(facts.entry(dest, digest=True))
+    now = standing(probe, dest)
     default = now.mode if now and now.kind == "file" else 0o644
     bits = octal(dest, mode)
     wanted = File(content, default if bits is None else bits, owner, group)

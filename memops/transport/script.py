@@ -43,7 +43,7 @@ for a shell whose printf is a program."""
 
 _PIECE = 1 << 18
 _LOST = 0o7000  # the bits of a mode that a write clears
-_PLAIN = frozenset(range(0x20, 0x7F)) - frozenset(b"%\\'") | {0x0A}
+_ODD = re.compile(rb"[^\n\x20-\x7e]|[%\\']")  # what printf or the shell would not print as it is
 
 SAVE = """
 umask 077
@@ -114,7 +114,7 @@ def absolute(path: str) -> str:
 
 def printf(content: bytes) -> str:
     """The command that prints *content*, of any bytes, in dash, bash and busybox alike."""
-    text = "".join(chr(byte) if byte in _PLAIN else f"\\{byte:03o}" for byte in content)
+    text = _ODD.sub(lambda odd: b"\\%03o" % odd[0][0], content).decode()
     if text.startswith("-"):  # not an option
         text = "\\055" + text[1:]
     return f"printf '{text}'"
