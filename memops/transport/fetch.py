@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -29,6 +29,9 @@ _GROUP = 500
 _SYNCERS = 8
 """Files synced at once: a file system commits them together, one by one would cost a commit each."""
 
+_AHEAD = 16 << 20
+"""Bytes of one file after which the disk begins to take them, while the rest is still on its way."""
+
 _CHANGED = 75  # "try again", as sysexits.h has it
 
 _UNSIZED = ("/proc/", "/sys/")
@@ -44,6 +47,8 @@ class _Arrival:
     error: bytes = b""
     rc: int = 0
     descriptor: int = -1
+    unsynced: int = 0
+    syncing: Future[None] | None = None
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     @property
@@ -66,6 +71,21 @@ class _Arrival:
         left = memoryview(content)
         while left:
             left = left[os.write(self.descriptor, left) :]
+        self.unsynced += len(content)
+
+    def sync(self, pool: ThreadPoolExecutor, ahead: int) -> None:
+        """Have the disk take what has come, where that is *ahead* bytes or more; not waited for.
+
+        An error of the disk is told once only, so it is kept for `keep`.
+        """
+        if self.unsynced < ahead or not (self.syncing is None or self._synced()):
+            return
+        self.unsynced = 0
+        self.syncing = pool.submit(os.fdatasync, self.descriptor)
+
+    def _synced(self) -> bool:
+        """Whether nothing is being synced any more, and nothing went wrong."""
+        return self.syncing is None or (self.syncing.done() and self.syncing.exception() is None)
 
     def discard(self) -> None:
         """Nothing of this file is kept."""
@@ -74,6 +94,9 @@ class _Arrival:
         self.done, self.digest = 0, hashlib.sha256()
 
     def shut(self) -> None:
+        if self.syncing is not None:
+            wait([self.syncing])
+        self.syncing, self.unsynced = None, 0
         if self.descriptor >= 0:
             os.close(self.descriptor)
         self.descriptor = -1
@@ -82,6 +105,8 @@ class _Arrival:
         """The whole file is here: sync it and give it its name."""
         if self.descriptor < 0:
             self.open()
+        if self.syncing is not None:
+            self.syncing.result()
         os.fsync(self.descriptor)
         self.shut()
         os.replace(self.part, self.into)  # noqa: PTH105  (one call, beside os.fsync)
@@ -148,20 +173,22 @@ def _unsized(arrival: _Arrival) -> bool:
 
 def _bring(shell: Shell, group: list[_Arrival], pool: ThreadPoolExecutor, heard: _Counter) -> None:
     if _unsized(group[0]):
-        _receive(shell, group, [_stream_call(arrival) for arrival in group], heard)
+        _receive(shell, group, [_stream_call(arrival) for arrival in group], pool, heard)
     else:
         _resume(
             shell, [each for each in group if each.part.is_file() and not each.part.is_symlink()]
         )
-        _checked(shell, group, heard)
+        _checked(shell, group, pool, heard)
         for arrival in group:
             if arrival.rc == _CHANGED:
-                _again(shell, arrival, heard)
+                _again(shell, arrival, pool, heard)
     for _ in pool.map(_Arrival.keep, [arrival for arrival in group if arrival.rc == 0]):
         pass
 
 
-def _checked(shell: Shell, group: Sequence[_Arrival], heard: _Counter) -> None:
+def _checked(
+    shell: Shell, group: Sequence[_Arrival], pool: ThreadPoolExecutor, heard: _Counter
+) -> None:
     """Files as they are, hashed on the host meanwhile, in one batch."""
     words = [_word(arrival) for arrival in group]
     calls = [
@@ -169,27 +196,27 @@ def _checked(shell: Shell, group: Sequence[_Arrival], heard: _Counter) -> None:
         for word, arrival in zip(words, group, strict=True)
     ]
     said = _receive(
-        shell, group, [*calls, script.Call("cat")], heard, f"memops_digests {' '.join(words)}"
+        shell, group, [*calls, script.Call("cat")], pool, heard, f"memops_digests {' '.join(words)}"
     )
     for arrival, digest in zip(group, said.decode("ascii", "replace").splitlines(), strict=True):
         if arrival.rc == 0 and arrival.digest.hexdigest() != digest:
             arrival.rc = _CHANGED
 
 
-def _again(shell: Shell, arrival: _Arrival, heard: _Counter) -> None:
+def _again(shell: Shell, arrival: _Arrival, pool: ThreadPoolExecutor, heard: _Counter) -> None:
     """A file that grows: as many bytes of it as it has now. One that has no size: until it ends."""
     arrival.discard()
     word = _word(arrival)
     size = _ask(shell, f"stat -L -c %s {word}").strip().decode("ascii", "replace")
     if size == "0":
-        _receive(shell, [arrival], [script.Call(f"memops_cat {word} 0")], heard)
+        _receive(shell, [arrival], [script.Call(f"memops_cat {word} 0")], pool, heard)
         return
     if not size.isdigit():
         arrival.rc, arrival.error = 1, b"vanished while it was being read"
         return
     bounded = f"memops_head {word} {size}"
     calls = [script.Call(bounded), script.Call("cat")]
-    said = _receive(shell, [arrival], calls, heard, f"{bounded} | sha256sum")
+    said = _receive(shell, [arrival], calls, pool, heard, f"{bounded} | sha256sum")
     if (
         arrival.rc == 0
         and said.split(b" ")[0].decode("ascii", "replace") != arrival.digest.hexdigest()
@@ -218,6 +245,7 @@ def _receive(
     shell: Shell,
     group: Sequence[_Arrival],
     calls: Sequence[Call],
+    pool: ThreadPoolExecutor,
     heard: _Counter,
     feed: str = "",
 ) -> bytes:
@@ -231,10 +259,13 @@ def _receive(
             arrival = group[event.index]
             if isinstance(event, Ended):
                 _end(arrival, event.rc, calls[event.index])
+                if len(group) == 1:  # many are better synced together
+                    arrival.sync(pool, 1)
             elif event.err:
                 arrival.error = (arrival.error + event.content)[-4096:]
             else:
                 arrival.write(event.content)
+                arrival.sync(pool, _AHEAD)
                 heard.add(len(event.content))
     return extra
 
