@@ -347,21 +347,31 @@ memops_cat() {
     if [ "$2" = 0 ]; then exec cat "$1"; else exec tail -c "+$(($2 + 1))" "$1"; fi
 }
 
-# The sha256 of each file, a line each; a line with "-" for one that cannot be read. One process
-# for all where nothing stands in the way; openssl is seven times as quick as coreutils 9.1.
+# What makes digests here: the sha256 of openssl is five times as quick as that of coreutils 9.1,
+# the BLAKE2b of coreutils (since 8.26) three times.
+memops_hasher() {
+    for memops_hasher in openssl b2sum; do
+        command -v "$memops_hasher" >/dev/null 2>&1 && break
+        memops_hasher=sha256sum
+    done
+}
+
+# The digest of each file, a line each; a line with "-" for one that cannot be read. One process
+# for all where nothing stands in the way.
 memops_digests() {
-    if command -v openssl >/dev/null 2>&1; then
-        memops_lines=$(openssl dgst -sha256 -r "$@" 2>/dev/null)
-    else
-        memops_lines=$(sha256sum "$@" 2>/dev/null)
-    fi || memops_lines=''
+    memops_hasher
+    case $memops_hasher in
+    openssl) memops_lines=$(openssl dgst -sha256 -r "$@" 2>/dev/null) ;;
+    *) memops_lines=$("$memops_hasher" "$@" 2>/dev/null) ;;
+    esac || memops_lines=''
     memops_count=$(printf '%s\n' "$memops_lines" | wc -l)
     if [ "$((memops_count))" = $# ] && [ -n "$memops_lines" ]; then
         printf '%s\n' "$memops_lines" | sed 's/^[^0-9a-f]//; s/ .*//'
         return 0
     fi
+    [ "$memops_hasher" != openssl ] || memops_hasher=sha256sum
     for memops_each; do
-        memops_sha=$(sha256sum <"$memops_each") 2>/dev/null || memops_sha=-
+        memops_sha=$("$memops_hasher" <"$memops_each") 2>/dev/null || memops_sha=-
         printf '%s\n' "${memops_sha%% *}"
     done
 }
