@@ -4,7 +4,7 @@
 
     run.json        who, when, from where, which playbook
     NNNN.json       the steps of the NNNN-th task that changed something (`memops.model.stored`)
-    NNNN.done       that task's steps were all done
+    NNNN.done       a directory: that task's steps were all done
     apps.json       the apps to settle after an undo
     originals/SHA   bytes that an undo needs
     undo.sh         the undos, newest first, for `sh` alone
@@ -104,8 +104,11 @@ for run in *; do
     for name in run.json apps.json; do
         [ -f "$run/$name" ] && printf '%s %s %s\n' "$run" "$name" "$(od -An -v -tx1 <"$run/$name" | tr -d ' \n')"
     done
-    for path in "$run"/[0-9]*.json "$run"/[0-9]*.done; do
+    for path in "$run"/[0-9]*.json; do
         [ -f "$path" ] && printf '%s %s %s\n' "$run" "${path##*/}" "$(od -An -v -tx1 <"$path" | tr -d ' \n')"
+    done
+    for path in "$run"/[0-9]*.done; do
+        [ -d "$path" ] && printf '%s %s\n' "$run" "${path##*/}"
     done
 done
 exit 0
@@ -199,7 +202,8 @@ class Journal:
 
     def end(self) -> Action:
         """The action that marks the last task's steps as done."""
-        return self._file(f"{len(self.tasks):04d}.done", "")
+        # a directory is there or not, with nothing in it that the disk must take first
+        return Put(f"{self.directory}/{len(self.tasks):04d}.done", Dir(0o700))
 
     def record(self) -> Record:
         """The journal so far, as the host would tell it."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from memops.model.action import Output, Stat
+from memops.model.entry import format_stat, parse_stat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from memops.model.action import Action, Look, Output, Run
+    from memops.model.action import Action, Look, Run
     from memops.model.step import Query
     from memops.transport.base import Session
 
@@ -49,10 +53,22 @@ class Remembering:
 
     def look(self, looks: Sequence[Look]) -> tuple[Output, ...]:
         """The answers to *looks*; those not known yet are asked for in one round trip."""
+        self._outputs.update(self._implied(looks))
         missing = [look for look in dict.fromkeys(looks) if look not in self._outputs]
         if missing:
             self._outputs.update(zip(missing, self._session.look(missing), strict=True))
         return tuple(self._outputs[look] for look in looks)
+
+    def _implied(self, looks: Sequence[Look]) -> Iterator[tuple[Look, Output]]:
+        """The answers that those with a digest hold."""
+        for look in looks:
+            if isinstance(look, Stat) and look not in self._outputs:
+                known = self._outputs.get(replace(look, digest=True))
+                entry = parse_stat(known) if known is not None else None
+                if entry is not None:
+                    yield look, Output(0, format_stat(replace(entry, sha256="")))
+                elif known is not None:
+                    yield look, known
 
     def act(self, actions: Sequence[Action]) -> tuple[Output, ...]:
         """Do *actions*; whatever was known is known no more."""

@@ -63,7 +63,7 @@ def problems(
     for key in args:
         if key in known and not is_template(args[key]):
             try:
-                _decoded(task, key, args, where)
+                _decoded(task, known[key], args, where)
             except UsageError as error:
                 found.append(error)
     return found
@@ -72,12 +72,18 @@ def problems(
 def decode(task: Callable[..., object], args: Mapping[str, Any], where: str) -> dict[str, Any]:
     """*args*, rendered, as the types that *task* declares; raises `UsageError` at the first bad one."""
     known = parameters(task)
-    return {key: _decoded(task, key, args, where) if key in known else args[key] for key in args}
+    return {
+        key: _decoded(task, known[key], args, where) if key in known else args[key] for key in args
+    }
 
 
-def _decoded(task: Callable[..., object], key: str, args: Mapping[str, Any], where: str) -> Any:
+def _decoded(
+    task: Callable[..., object], parameter: inspect.Parameter, args: Mapping[str, Any], where: str
+) -> Any:
+    key = parameter.name
+    inner = inspect.unwrap(task.func if isinstance(task, functools.partial) else task)
     try:
-        return _fit(args[key], _hint(task, key))
+        return _fit(args[key], _hint(inner, parameter.annotation))
     except _Unfit as error:
         raise UsageError(
             yaml.place(args, key, where),
@@ -86,15 +92,15 @@ def _decoded(task: Callable[..., object], key: str, args: Mapping[str, Any], whe
         ) from error
 
 
-def _hint(task: Callable[..., object], key: str) -> Any:
-    """The type of the parameter *key*; Any where its module names what cannot be seen from here."""
-    inner = inspect.unwrap(task.func if isinstance(task, functools.partial) else task)
-    holder = types.SimpleNamespace(__annotations__={key: parameters(task)[key].annotation})
+@functools.lru_cache(maxsize=256)
+def _hint(task: Callable[..., object], annotation: object) -> Any:
+    """The type of a parameter; Any where its module names what cannot be seen from here."""
+    holder = types.SimpleNamespace(__annotations__={"it": annotation})
     try:
-        hints = typing.get_type_hints(holder, getattr(inner, "__globals__", {}), _KNOWN)
+        hints = typing.get_type_hints(holder, getattr(task, "__globals__", {}), _KNOWN)
     except NameError:
         return Any
-    return Any if hints[key] is inspect.Parameter.empty else hints[key]
+    return Any if hints["it"] is inspect.Parameter.empty else hints["it"]
 
 
 def _fit(value: Any, hint: Any) -> Any:

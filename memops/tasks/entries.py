@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from memops.model.entry import Entry
     from memops.model.step import Probe
 
-_SHOWN = 64 << 10  # bytes of a file that people may want to see in a diff
+SHOWN = 64 << 10
+"""Bytes of a file that people may want to see in a diff."""
 
 
 def ensure(probe: Probe, path: str, wanted: File | Dir | Link | None) -> Iterator[Step]:
@@ -27,19 +28,25 @@ def ensure(probe: Probe, path: str, wanted: File | Dir | Link | None) -> Iterato
     A file is never put where a directory or a link stands, nor the other way round: that is an
     error, because its inverse would not be simple and the operator did not expect it.
     """
-    probe.prefetch(facts.entry(path, digest=True), facts.content(path, _SHOWN))
-    now = probe(facts.entry(path, digest=True))
+    now = standing(probe, path)
     if now is None and wanted is None:
         return
     _refuse_other_kind(path, now, wanted)
     if now is not None and wanted is not None and _agrees(now, wanted):
         return
-    shown = probe(facts.content(path, _SHOWN)) if now and now.kind == "file" else None
+    shown = probe(facts.content(path, SHOWN)) if now and now.kind == "file" else None
     yield Step(
         _change(path, now, shown, wanted),
         do=Remove(path) if wanted is None else Put(path, wanted),
         undo=_inverse(path, now),
     )
+
+
+def standing(probe: Probe, path: str) -> Entry | None:
+    """What stands at *path*; all that `ensure` will ask is asked in the same round trip."""
+    entry = facts.entry(path, digest=True)
+    probe.prefetch(entry, facts.content(path, SHOWN), facts.entry(dirname(path)))
+    return probe(entry)
 
 
 def ensure_parents(probe: Probe, path: str, wanted: Dir | None = None) -> Iterator[Step]:
@@ -115,7 +122,7 @@ def _change(
 
 def _text(content: bytes | None) -> str | None:
     """*content* for people, None where it is binary or too large to be read."""
-    if content is None or len(content) >= _SHOWN or b"\0" in content:
+    if content is None or len(content) >= SHOWN or b"\0" in content:
         return None
     try:
         return content.decode()

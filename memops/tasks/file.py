@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from memops.errors import UsageError
 from memops.facts import file as facts
 from memops.model.action import Dir, File, Link
-from memops.tasks.entries import ensure, ensure_parents
+from memops.tasks.entries import ensure, ensure_parents, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def file(
     ``file`` only gives an existing file its mode and owner; ``touch`` makes an empty one where
     there is none; ``absent`` removes a file, a link or an empty directory.
     """
-    now = probe(facts.entry(path, digest=True))
+    now = standing(probe, path)
     bits = octal(path, mode)
     if state == "absent":
         yield from ensure(probe, path, None)

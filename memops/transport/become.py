@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from memops.errors import Unreachable
-from memops.transport.shell import LOOP
+from memops.transport.batch import LOOP
 
 if TYPE_CHECKING:
     from collections.abc import Callable

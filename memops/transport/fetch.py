@@ -1,25 +1,27 @@
-"""Bringing files home: many in one stream, checked by sha256 at both ends, resumed by offset.
+"""Bringing files home: many in one stream, checked by a digest at both ends, resumed by offset.
 
+The digest is sha256, or BLAKE2b where the host makes that much sooner (it says so in front of the
+first file); what is told and kept is always the sha256 of what came.
 Local names are those the caller chose; nothing a host says becomes part of a path.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from memops.model.action import Output, Run
+from memops.model.action import Run
 from memops.transport import script
+from memops.transport.arrival import Arrival
 from memops.transport.shell import Ended, Piece
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from memops.model.action import Output
     from memops.transport.script import Call
     from memops.transport.shell import Shell
 
@@ -33,63 +35,8 @@ _CHANGED = 75  # "try again", as sysexits.h has it
 
 _UNSIZED = ("/proc/", "/sys/")
 
-
-@dataclass(slots=True)
-class _Arrival:
-    """One file on its way home: *source* there, *into* here."""
-
-    source: str | Run
-    into: Path
-    done: int = 0  # bytes that lie here already
-    error: bytes = b""
-    rc: int = 0
-    descriptor: int = -1
-    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
-
-    @property
-    def part(self) -> Path:
-        """Where the bytes lie until all are here."""
-        return self.into.with_name(f"{self.into.name}.part")
-
-    def open(self) -> None:
-        """Make the partial file, or go on with the bytes it has."""
-        self.into.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        self.descriptor = os.open(self.part, flags, 0o600)
-        os.ftruncate(self.descriptor, self.done)
-        os.lseek(self.descriptor, self.done, os.SEEK_SET)
-
-    def write(self, content: bytes) -> None:
-        if self.descriptor < 0:
-            self.open()
-        self.digest.update(content)
-        left = memoryview(content)
-        while left:
-            left = left[os.write(self.descriptor, left) :]
-
-    def discard(self) -> None:
-        """Nothing of this file is kept."""
-        self.shut()
-        self.part.unlink(missing_ok=True)
-        self.done, self.digest = 0, hashlib.sha256()
-
-    def shut(self) -> None:
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-        self.descriptor = -1
-
-    def keep(self) -> None:
-        """The whole file is here: sync it and give it its name."""
-        if self.descriptor < 0:
-            self.open()
-        os.fsync(self.descriptor)
-        self.shut()
-        os.replace(self.part, self.into)  # noqa: PTH105  (one call, beside os.fsync)
-
-    def output(self) -> Output:
-        if self.rc == 0:
-            return Output(0, self.digest.hexdigest().encode())
-        return Output(self.rc, b"", self.error)
+_HASHER = script.Call('memops_hasher; printf "%s\\n" "$memops_hasher"')
+_BLAKE = b"b2sum\n"
 
 
 def fetch(
@@ -98,7 +45,7 @@ def fetch(
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Output, ...]:
     """See `memops.transport.base.Session.fetch`."""
-    arrivals = [_Arrival(source, into) for source, into in files]
+    arrivals = [Arrival(source, into) for source, into in files]
     heard = _Counter(progress)
     with ThreadPoolExecutor(_SYNCERS) as pool:
         try:
@@ -123,9 +70,9 @@ class _Counter:
             self._progress(self._total)
 
 
-def _groups(arrivals: Sequence[_Arrival]) -> Iterable[list[_Arrival]]:
+def _groups(arrivals: Sequence[Arrival]) -> Iterable[list[Arrival]]:
     """Files together, streams together, in order, and never too many for one command line."""
-    group: list[_Arrival] = []
+    group: list[Arrival] = []
     length = 0
     for arrival in arrivals:
         size = 8 * len(str(arrival.source))
@@ -142,54 +89,57 @@ def _groups(arrivals: Sequence[_Arrival]) -> Iterable[list[_Arrival]]:
         yield group
 
 
-def _unsized(arrival: _Arrival) -> bool:
+def _unsized(arrival: Arrival) -> bool:
     return isinstance(arrival.source, Run) or arrival.source.startswith(_UNSIZED)
 
 
-def _bring(shell: Shell, group: list[_Arrival], pool: ThreadPoolExecutor, heard: _Counter) -> None:
+def _bring(shell: Shell, group: list[Arrival], pool: ThreadPoolExecutor, heard: _Counter) -> None:
     if _unsized(group[0]):
-        _receive(shell, group, [_stream_call(arrival) for arrival in group], heard)
+        _receive(shell, group, [_stream_call(arrival) for arrival in group], pool, heard)
     else:
         _resume(
             shell, [each for each in group if each.part.is_file() and not each.part.is_symlink()]
         )
-        _checked(shell, group, heard)
+        _checked(shell, group, pool, heard)
         for arrival in group:
             if arrival.rc == _CHANGED:
-                _again(shell, arrival, heard)
-    for _ in pool.map(_Arrival.keep, [arrival for arrival in group if arrival.rc == 0]):
+                _again(shell, arrival, pool, heard)
+    for _ in pool.map(Arrival.keep, [arrival for arrival in group if arrival.rc == 0]):
         pass
 
 
-def _checked(shell: Shell, group: Sequence[_Arrival], heard: _Counter) -> None:
+def _checked(
+    shell: Shell, group: Sequence[Arrival], pool: ThreadPoolExecutor, heard: _Counter
+) -> None:
     """Files as they are, hashed on the host meanwhile, in one batch."""
     words = [_word(arrival) for arrival in group]
     calls = [
         script.Call(f"memops_cat {word} {arrival.done:d}")
         for word, arrival in zip(words, group, strict=True)
     ]
-    said = _receive(
-        shell, group, [*calls, script.Call("cat")], heard, f"memops_digests {' '.join(words)}"
-    )
-    for arrival, digest in zip(group, said.decode("ascii", "replace").splitlines(), strict=True):
-        if arrival.rc == 0 and arrival.digest.hexdigest() != digest:
+    feed = f"memops_digests {' '.join(words)}"
+    said = _receive(shell, group, [_HASHER, *calls, script.Call("cat")], pool, heard, feed, ahead=1)
+    blake, digests = said.startswith(_BLAKE), said.decode("ascii", "replace").splitlines()[1:]
+    for arrival, digest in zip(group, digests + ["-"] * len(group), strict=False):
+        ours = arrival.blake if blake else arrival.digest
+        if arrival.rc == 0 and ours.hexdigest() != digest:
             arrival.rc = _CHANGED
 
 
-def _again(shell: Shell, arrival: _Arrival, heard: _Counter) -> None:
+def _again(shell: Shell, arrival: Arrival, pool: ThreadPoolExecutor, heard: _Counter) -> None:
     """A file that grows: as many bytes of it as it has now. One that has no size: until it ends."""
     arrival.discard()
     word = _word(arrival)
     size = _ask(shell, f"stat -L -c %s {word}").strip().decode("ascii", "replace")
     if size == "0":
-        _receive(shell, [arrival], [script.Call(f"memops_cat {word} 0")], heard)
+        _receive(shell, [arrival], [script.Call(f"memops_cat {word} 0")], pool, heard)
         return
     if not size.isdigit():
         arrival.rc, arrival.error = 1, b"vanished while it was being read"
         return
     bounded = f"memops_head {word} {size}"
     calls = [script.Call(bounded), script.Call("cat")]
-    said = _receive(shell, [arrival], calls, heard, f"{bounded} | sha256sum")
+    said = _receive(shell, [arrival], calls, pool, heard, f"{bounded} | sha256sum")
     if (
         arrival.rc == 0
         and said.split(b" ")[0].decode("ascii", "replace") != arrival.digest.hexdigest()
@@ -198,15 +148,19 @@ def _again(shell: Shell, arrival: _Arrival, heard: _Counter) -> None:
         arrival.rc, arrival.error = _CHANGED, b"changed while it was being read"
 
 
-def _resume(shell: Shell, partial: Sequence[_Arrival]) -> None:
+def _resume(shell: Shell, partial: Sequence[Arrival]) -> None:
     """Go on behind the bytes that lie here, where they are still those of the host."""
     for arrival in partial:
         with arrival.part.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256")
             size = file.tell()
+            file.seek(0)
+            blake = hashlib.blake2b()
+            while piece := file.read(1 << 20):
+                blake.update(piece)
         said = _ask(shell, f"memops_head {_word(arrival)} {size:d} | sha256sum")
         if said[:64].decode("ascii", "replace") == digest.hexdigest():
-            arrival.done, arrival.digest = size, digest
+            arrival.done, arrival.digest, arrival.blake = size, digest, blake
 
 
 def _ask(shell: Shell, text: str) -> bytes:
@@ -216,40 +170,48 @@ def _ask(shell: Shell, text: str) -> bytes:
 
 def _receive(
     shell: Shell,
-    group: Sequence[_Arrival],
+    group: Sequence[Arrival],
     calls: Sequence[Call],
+    pool: ThreadPoolExecutor,
     heard: _Counter,
     feed: str = "",
+    ahead: int = 0,
 ) -> bytes:
-    """Write what *calls* print, each to its arrival; what a call beyond them prints is returned."""
+    """Write what *calls* print, each to its arrival.
+
+    What *ahead* calls in front of them and those behind print is returned.
+    """
     extra = b""
     with closing(shell.converse(calls, feed=feed)) as events:
         for event in events:
-            if event.index >= len(group):
+            if not 0 <= event.index - ahead < len(group):
                 extra += event.content if isinstance(event, Piece) and not event.err else b""
                 continue
-            arrival = group[event.index]
+            arrival = group[event.index - ahead]
             if isinstance(event, Ended):
                 _end(arrival, event.rc, calls[event.index])
+                if len(group) == 1:  # many are better synced together
+                    arrival.sync(pool, ahead=1)
             elif event.err:
                 arrival.error = (arrival.error + event.content)[-4096:]
             else:
-                arrival.write(event.content)
+                arrival.write(event.content, blake=extra == _BLAKE)
+                arrival.sync(pool)
                 heard.add(len(event.content))
     return extra
 
 
-def _end(arrival: _Arrival, rc: int, call: Call) -> None:
+def _end(arrival: Arrival, rc: int, call: Call) -> None:
     arrival.rc = 0 if rc in call.ok else rc or 1
     if arrival.rc:
         arrival.discard()
 
 
-def _stream_call(arrival: _Arrival) -> Call:
+def _stream_call(arrival: Arrival) -> Call:
     if isinstance(arrival.source, Run):
         return script.look(arrival.source)
     return script.Call(f"memops_cat {_word(arrival)} 0")
 
 
-def _word(arrival: _Arrival) -> str:
+def _word(arrival: Arrival) -> str:
     return script.operand(str(arrival.source))

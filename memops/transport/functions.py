@@ -1,7 +1,7 @@
 """The shell functions that memops speaks through on a host.
 
 They are sent once to each shell of a session, and written into every ``undo.sh``. They need POSIX
-``sh`` (tried in dash, bash and busybox) with coreutils or busybox. Each call is made in a subshell
+``sh`` (tried in dash, bash and busybox) with coreutils or busybox, and /proc. Each call is made in a subshell
 of its own, so their variables never meet; every name begins with ``memops_``.
 """
 
@@ -65,7 +65,7 @@ memops_read() {
         printf '%s: a named pipe, which is not read\n' "$1" >&2
         return 1
     fi
-    head -c "$2" "$1" || return 1
+    exec head -c "$2" "$1"
 }
 """
 
@@ -87,33 +87,81 @@ memops_rename() {
     mv -f "$1" "$2"
 }
 
-# Standard input to the file $1, synced; $2 is its sha256 where known.
+# Sets $memops_temp: a name beside $1 that nobody can foresee.
+memops_beside() {
+    [ -n "${memops_random-}" ] || memops_random=$(od -An -v -N8 -tx1 /dev/urandom | tr -d ' \n')
+    memops_temp=${1%/*}/.memops.$memops_random
+    trap 'rm -f "$memops_temp"' EXIT
+    trap 'exit 1' HUP INT TERM PIPE
+}
+
+# The new file $memops_temp, written and complete, becomes $1.
+memops_place() {
+    memops_rename "$memops_temp" "$1" && trap - EXIT
+}
+
+# Standard input to descriptor 9, synced; $1 is its sha256 where known.
 memops_write() {
-    memops_said=$(dd bs=65536 of="$1" conv=notrunc,fsync 2>&1) || {
+    memops_said=$(dd bs=65536 conv=notrunc,fsync 2>&1 >&9) || {
         memops_refuse "$(printf '%s\n' "$memops_said" | sed -e '/ records /d' -e '/ copied/d' -e q)"
         return 1
     }
-    [ -n "$2" ] || return 0
-    memops_sha=$(sha256sum <"$1")
-    [ "${memops_sha%% *}" = "$2" ] || memops_refuse "$1: not the bytes that were meant (sha256 differs)"
+    [ -n "$1" ] || return 0
+    memops_sha=$(sha256sum </proc/self/fd/9)
+    [ "${memops_sha%% *}" = "$1" ] || memops_refuse "not the bytes that were meant (sha256 differs)"
 }
 
-# Standard input becomes the file $1: mode $2, owner:group $3, sha256 $4 where known.
-memops_file() {
+# Open files (/proc/self/fd/N) get the mode $1 and the owner:group $2. A name is never followed, so
+# that whoever may write the directory cannot lead us elsewhere.
+memops_own() {
+    memops_mode=$1 memops_owner=$2
+    shift 2
+    for memops_each; do
+        [ -f "$memops_each" ] || memops_refuse 'not the file that was made' || return 1
+    done
+    [ "$memops_owner" = : ] || chown "$memops_owner" "$@" || return 1
+    chmod "$memops_mode" "$@"
+}
+
+# Whether a file may come to stand at $1.
+memops_may() {
     if [ -L "$1" ]; then
         memops_refuse "$1: a symbolic link stands there"
     elif [ -e "$1" ] && [ ! -f "$1" ]; then
         memops_refuse "$1: something other than a file stands there"
     elif [ ! -d "${1%/*}/" ]; then
         memops_refuse "${1%/*}: no such directory"
-    fi || return 1
+    fi
+}
+
+# Descriptor 9, a new file, gets mode $1 and owner $2 and then the bytes of standard input, sha256
+# $3; but first the bytes where the owner may not read and write, or with bits that a write clears.
+memops_filled() {
+    case $1 in
+    0[67]??) memops_own "$1" "$2" /proc/self/fd/9 && memops_write "$3" ;;
+    *) memops_own 600 : /proc/self/fd/9 && memops_write "$3" && memops_own "$1" "$2" /proc/self/fd/9 ;;
+    esac
+}
+
+# Standard input becomes the file $1: mode $2, owner:group $3, sha256 $4 where known.
+memops_file() {
+    memops_may "$1" || return 1
     umask 077
-    memops_temp=$(mktemp "${1%/*}/.memops.XXXXXX") || return 1
-    trap 'rm -f "$memops_temp"' EXIT
-    trap 'exit 1' HUP INT TERM PIPE
-    memops_write "$memops_temp" "$4" || return 1
-    [ "$3" = : ] || chown "$3" "$memops_temp" || return 1
-    chmod "$2" "$memops_temp" && memops_rename "$memops_temp" "$1"
+    memops_beside "$1"
+    set -C # > opens nothing that exists
+    memops_filled "$2" "$3" "$4" 9>"$memops_temp" && memops_place "$1"
+}
+
+# Syncs open files (/proc/self/fd/N): in one process where sync takes files, which coreutils before
+# 8.24 does not: there it would wait for all the disks of the host.
+memops_sync() {
+    if [ "${memops_syncs-}" = files ]; then
+        sync "$@"
+        return
+    fi
+    for memops_each; do
+        dd conv=notrunc,fsync </dev/null 2>/dev/null 1>&"${memops_each##*/}" || return 1
+    done
 }
 
 # $1 becomes a directory: mode $2, owner:group $3.
@@ -122,7 +170,11 @@ memops_dir() {
         memops_refuse "$1: something other than a directory stands there"
         return 1
     fi
-    [ -d "$1" ] || (umask 077 && mkdir "$1") || return 1
+    if [ ! -d "$1" ] && [ "$3" = : ]; then
+        mkdir -m "$2" "$1"
+        return
+    fi
+    [ -d "$1" ] || mkdir -m 700 "$1" || return 1
     [ "$3" = : ] || chown -h "$3" "$1" || return 1
     chmod "$2" "$1"
 }
@@ -133,12 +185,10 @@ memops_link() {
         memops_refuse "$1: a directory stands there"
         return 1
     fi
-    memops_temp=$(umask 077 && mktemp "${1%/*}/.memops.XXXXXX") || return 1
-    trap 'rm -f "$memops_temp" "$memops_temp.link"' EXIT
-    trap 'exit 1' HUP INT TERM PIPE
-    ln -s -- "$2" "$memops_temp.link" || return 1
-    [ "$3" = : ] || chown -h "$3" "$memops_temp.link" || return 1
-    memops_rename "$memops_temp.link" "$1"
+    memops_beside "$1"
+    ln -s -- "$2" "$memops_temp" || return 1
+    [ "$3" = : ] || chown -h "$3" "$memops_temp" || return 1
+    memops_place "$1"
 }
 
 # $1 becomes absent; with $2, all below it too.
@@ -267,6 +317,12 @@ memops_end() {
     return 1
 }
 
+# Sets $memops_syncs, once, to what `sync` can do here.
+memops_syncing() {
+    [ -z "${memops_syncs-}" ] || return 0
+    case $(sync --help 2>&1) in *'[FILE]...'*) memops_syncs='files' ;; *) memops_syncs='all' ;; esac
+}
+
 # Asks for the payload, $1 bytes on standard input, and passes on exactly these.
 memops_take() {
     printf '\n%s want\n' "$memops_nonce" >&2
@@ -291,21 +347,31 @@ memops_cat() {
     if [ "$2" = 0 ]; then exec cat "$1"; else exec tail -c "+$(($2 + 1))" "$1"; fi
 }
 
-# The sha256 of each file, a line each; a line with "-" for one that cannot be read. One process
-# for all where nothing stands in the way; openssl is seven times as quick as coreutils 9.1.
+# What makes digests here: the sha256 of openssl is five times as quick as that of coreutils 9.1,
+# the BLAKE2b of coreutils (since 8.26) three times.
+memops_hasher() {
+    for memops_hasher in openssl b2sum; do
+        command -v "$memops_hasher" >/dev/null 2>&1 && break
+        memops_hasher=sha256sum
+    done
+}
+
+# The digest of each file, a line each; a line with "-" for one that cannot be read. One process
+# for all where nothing stands in the way.
 memops_digests() {
-    if command -v openssl >/dev/null 2>&1; then
-        memops_lines=$(openssl dgst -sha256 -r "$@" 2>/dev/null)
-    else
-        memops_lines=$(sha256sum "$@" 2>/dev/null)
-    fi || memops_lines=''
+    memops_hasher
+    case $memops_hasher in
+    openssl) memops_lines=$(openssl dgst -sha256 -r "$@" 2>/dev/null) ;;
+    *) memops_lines=$("$memops_hasher" "$@" 2>/dev/null) ;;
+    esac || memops_lines=''
     memops_count=$(printf '%s\n' "$memops_lines" | wc -l)
     if [ "$((memops_count))" = $# ] && [ -n "$memops_lines" ]; then
         printf '%s\n' "$memops_lines" | sed 's/^[^0-9a-f]//; s/ .*//'
         return 0
     fi
+    [ "$memops_hasher" != openssl ] || memops_hasher=sha256sum
     for memops_each; do
-        memops_sha=$(sha256sum <"$memops_each") 2>/dev/null || memops_sha=-
+        memops_sha=$("$memops_hasher" <"$memops_each") 2>/dev/null || memops_sha=-
         printf '%s\n' "${memops_sha%% *}"
     done
 }

@@ -44,10 +44,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Pretended:
-    """An entry that is not there, and its bytes."""
+    """What would be put in the place of *now*, and when (seconds since the epoch).
 
-    entry: Entry
-    content: Content = b""
+    Its entry is made when somebody looks at it: who owns it is more that the host must be asked.
+    """
+
+    wanted: File | Dir | Link
+    now: Entry | None
+    stamp: int
+
+
+_KINDS = {File: "file", Dir: "dir", Link: "link"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +142,14 @@ class Overlay:
         if isinstance(look, Stat):
             found = self._there.get(_plain(look.path))
             if found is not None:
-                shown = found.entry if look.digest else replace(found.entry, sha256="")
-                return Output(0, format_stat(shown))
+                entry = self._entry(found)
+                return Output(0, format_stat(entry if look.digest else replace(entry, sha256="")))
             return _absent(look.path) if self._hidden(look.path) else None
         if isinstance(look, Read):
             path = self._followed(look.path)
             found = self._there.get(path)
-            if found is not None and found.entry.kind == "file":
-                return self._content(found.content, look.limit)
+            if found is not None and isinstance(found.wanted, File):
+                return self._content(found.wanted.content, look.limit)
             return _absent(look.path) if found is not None or self._hidden(path) else None
         if isinstance(look, Glob) and self._hidden(look.directory):
             return self._merged(look, Output(0))
@@ -164,7 +171,7 @@ class Overlay:
         for path, found in self._there.items():
             name = posixpath.basename(path)
             if posixpath.dirname(path) == directory and matches(look.pattern, name):
-                entries[name] = replace(found.entry, sha256="")
+                entries[name] = replace(self._entry(found), sha256="")
         rows = (os.fsencode(name) + b"\0" + format_stat(entries[name]) for name in sorted(entries))
         return Output(0, b"".join(rows))
 
@@ -177,10 +184,10 @@ class Overlay:
         simple = _plain(path)
         for _ in range(40):  # as Linux: MAXSYMLINKS
             found = self._there.get(simple)
-            if found is None or found.entry.kind != "link":
+            if found is None or not isinstance(found.wanted, Link):
                 break
             simple = posixpath.normpath(
-                posixpath.join(posixpath.dirname(simple), found.entry.target)
+                posixpath.join(posixpath.dirname(simple), found.wanted.target)
             )
         return simple
 
@@ -208,41 +215,44 @@ class Overlay:
                 return Output(0)
 
     def _put(self, path: str, entry: File | Dir | Link) -> Output:
-        now, parent = map(parse_stat, self.look([Stat(path), Stat(posixpath.dirname(path))]))
-        if parent is None or parent.kind not in ("dir", "link"):
-            return _refused(f"{posixpath.dirname(path)}: no such directory")
+        above = posixpath.dirname(path)
+        pretended = self._there.get(above)
+        looks = [Stat(path)] if pretended else [Stat(path), Stat(above)]
+        now, *parents = map(parse_stat, self.look(looks))
+        kinds: list[str] = [parent.kind for parent in parents if parent]
+        if pretended:
+            kinds = [_KINDS[type(pretended.wanted)]]
+        if not {"dir", "link"}.intersection(kinds):
+            return _refused(f"{above}: no such directory")
         allowed = {File: ("file",), Dir: ("dir",), Link: ("link", "file", "other")}[type(entry)]
         if now is not None and now.kind not in allowed:
             return _refused(f"{path}: a {now.kind} stands there")
-        made = self._made(entry, now)
         if now is None or not isinstance(entry, Dir):
             self._gone.add(path)
-        self._there[path] = made
+        self._there[path] = _Pretended(entry, now, int(time.time()))
         return Output(0)
 
-    def _made(self, entry: File | Dir | Link, now: Entry | None) -> _Pretended:
-        accounts = self._known_accounts()
-        keeps = now if isinstance(entry, Dir) else None  # a directory keeps the owner it has
-        owner, uid = _owner(entry.owner or (keeps or accounts).owner, accounts.users)
-        group, gid = _owner(entry.group or (keeps or accounts).group, accounts.groups)
-        stamp = int(time.time())
-        match entry:
+    def _entry(self, found: _Pretended) -> Entry:
+        accounts, wanted, stamp = self._known_accounts(), found.wanted, found.stamp
+        keeps = found.now if isinstance(wanted, Dir) else None  # a directory keeps the owner it has
+        owner, uid = _owner(wanted.owner or (keeps or accounts).owner, accounts.users)
+        group, gid = _owner(wanted.group or (keeps or accounts).group, accounts.groups)
+        match wanted:
             case File(content, mode):
                 size, sha256 = _measure(content)
-                made = Entry("file", mode, uid, gid, owner, group, size, stamp, sha256=sha256)
-                return _Pretended(made, content)
+                return Entry("file", mode, uid, gid, owner, group, size, stamp, sha256=sha256)
             case Dir(mode):
-                return _Pretended(Entry("dir", mode, uid, gid, owner, group, 4096, stamp))
+                return Entry("dir", mode, uid, gid, owner, group, 4096, stamp)
             case Link(target):
                 size = len(os.fsencode(target))
-                return _Pretended(Entry("link", 0o777, uid, gid, owner, group, size, stamp, target))
+                return Entry("link", 0o777, uid, gid, owner, group, size, stamp, target)
 
     def _remove(self, path: str, *, tree: bool) -> Output:
-        now, *inside = self.look([Stat(path), Glob(path), Glob(path, ".*")])
-        entry = parse_stat(now)
-        names = {name for output in inside for name in parse_glob(output)} - {".", ".."}
-        if entry is not None and entry.kind == "dir" and names and not tree:
-            return _refused(f"{path}: Directory not empty")
+        entry = parse_stat(self.look([Stat(path)])[0])
+        if entry is not None and entry.kind == "dir" and not tree:
+            inside = self.look([Glob(path), Glob(path, ".*")])
+            if {name for output in inside for name in parse_glob(output)} - {".", ".."}:
+                return _refused(f"{path}: Directory not empty")
         self._gone.add(path)
         for each in [each for each in self._there if each == path or each.startswith(f"{path}/")]:
             del self._there[each]

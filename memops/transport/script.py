@@ -37,11 +37,13 @@ if TYPE_CHECKING:
 
     from memops.model.action import Action, Look
 
-INLINE = 8 << 10
-"""Bytes of content that still go into the script itself; a shell reads its script byte by byte."""
+INLINE = 24 << 10
+"""Bytes of content that still go into the script itself: in octal they fit one argument (128 KiB),
+for a shell whose printf is a program."""
 
 _PIECE = 1 << 18
-_PLAIN = frozenset(range(0x20, 0x7F)) - frozenset(b"%\\'") | {0x0A}
+_LOST = 0o7000  # the bits of a mode that a write clears
+_ODD = re.compile(rb"[^\n\x20-\x7e]|[%\\']")  # what printf or the shell would not print as it is
 
 SAVE = """
 umask 077
@@ -62,13 +64,30 @@ mv -f "$temp" "$kept"
 
 
 @dataclass(frozen=True, slots=True)
+class Small:
+    """A file whose bytes travel in the script.
+
+    *path* and *owner* are shell words, *text* is the command that prints it.
+    """
+
+    path: str
+    mode: str
+    owner: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """One item of a batch: its shell *text*, the exit codes that are well, and bytes it asks for."""
+    """One item of a batch: its shell *text*, the exit codes that are well, and bytes it asks for.
+
+    *small* is for files that can be written together; *text* does the same for this one alone.
+    """
 
     text: str
     ok: tuple[int, ...] = (0,)
     payload: bytes | Local | None = None
     seconds: float = 0.0
+    small: Small | None = None
 
 
 def quote(text: str) -> str:
@@ -95,7 +114,7 @@ def absolute(path: str) -> str:
 
 def printf(content: bytes) -> str:
     """The command that prints *content*, of any bytes, in dash, bash and busybox alike."""
-    text = "".join(chr(byte) if byte in _PLAIN else f"\\{byte:03o}" for byte in content)
+    text = _ODD.sub(lambda odd: b"\\%03o" % odd[0][0], content).decode()
     if text.startswith("-"):  # not an option
         text = "\\055" + text[1:]
     return f"printf '{text}'"
@@ -180,14 +199,17 @@ def _put(path: str, entry: File | Dir | Link, run_dir: str) -> Call:
 
 
 def _file(path: str, file: File, run_dir: str) -> Call:
-    text = f"memops_file {path} {file.mode:04o} {_owner(file.owner, file.group)}"
+    mode, owner = f"{file.mode:04o}", _owner(file.owner, file.group)
+    text = f"memops_file {path} {mode} {owner}"
     match file.content:
         case bytes() as content if len(content) <= INLINE:
-            return Call(f"{printf(content)} | {text} ''")
+            printed = printf(content)
+            small = None if file.mode & _LOST else Small(path, mode, owner, printed)
+            return Call(f"{printed} | {text} ''", small=small)
         case bytes() as content:
-            return Call(_taken(len(content), f"{text} ''"), payload=content)
+            return Call(_taken(len(content), f"{text} ''", "||"), payload=content)
         case Local(_, sha256, size) as content:
-            return Call(_taken(size, f"{text} {quote(sha256)}"), payload=content)
+            return Call(_taken(size, f"{text} {quote(sha256)}", "||"), payload=content)
         case Saved(sha256):
             sha = quote(sha256)
             return Call(f"{text} {sha} <{run_dir}/originals/{sha}")
@@ -195,14 +217,14 @@ def _file(path: str, file: File, run_dir: str) -> Call:
             raise StepFailed("", f"the recipe {kind} has not been made yet")
 
 
-def _taken(size: int, text: str) -> str:
+def _taken(size: int, text: str, then: str = ";") -> str:
     """*text* with *size* raw bytes of the session's own stream as its standard input.
 
-    Whatever *text* leaves unread is read, so that the next command begins where the payload ends.
+    Whatever *text* leaves unread is read, so that the next command begins where the payload ends;
+    with ``||`` as *then*, only if it fails.
     """
-    return (
-        f"memops_take {size:d} <&7 | {{ {text}; memops_rc=$?; cat >/dev/null; exit $memops_rc; }}"
-    )
+    rest = "{ memops_rc=$?; cat >/dev/null; exit $memops_rc; }"
+    return f"memops_take {size:d} <&7 | {{ {text}{then} {rest}; }}"
 
 
 def _inlined(call: Call, content: bytes) -> Call:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from contextlib import suppress
@@ -10,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from memops.errors import Unreachable
-from memops.transport import functions, script
+from memops.transport import script
+from memops.transport.batch import SETUP, render
 from memops.transport.frames import Splitter
 
 if TYPE_CHECKING:
@@ -22,26 +22,6 @@ PATIENCE = 120.0
 """Seconds of silence, beyond what a command may take, after which a host counts as lost."""
 
 _CHECK_EVERY = 10.0
-
-# Reads a count of lines, then that many lines, and evaluates them: `read` takes exactly what it
-# needs from a pipe, so raw bytes may follow. One line, and no quote or backslash that a login
-# shell other than sh (csh, fish) would read differently within single quotes.
-LOOP = (
-    'e=$(printf "\\n."); e=${e%.}; echo HELLO $$; exec 7<&0 </dev/null; '
-    "while read -r n <&7; do s=; "
-    'while [ $n -gt 0 ]; do IFS= read -r l <&7 || exit; n=$((n-1)); s="$s$l$e"; done; '
-    'eval "$s"; done'
-)
-"""What a shell of memops runs; ``HELLO`` stands for a word by which it is recognised."""
-
-
-_SETUP = re.sub(
-    r"^\s+|^#.*\n|^\n",
-    "",
-    functions.ALL + functions.FRAMES + functions.FETCH,
-    flags=re.MULTILINE,
-)
-"""The functions without comments and indentation: a shell reads its script byte by byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +94,7 @@ class Shell:
         self._busy = True
         try:
             yield from _Batch(self._host, stream, nonce, calls).run(
-                _frame(nonce, calls, until_failure=until_failure, feed=feed)
+                render(nonce, calls, until_failure=until_failure, feed=feed)
             )
             self._busy = False
         except Unreachable:
@@ -140,7 +120,7 @@ class Shell:
         nonce = secrets.token_hex(16)
         try:
             batch = _Batch(self._host, other._open(), nonce, calls)
-            for _ in batch.run(_frame(nonce, calls, until_failure=False, feed="")):
+            for _ in batch.run(render(nonce, calls, until_failure=False, feed="")):
                 pass
         finally:
             other._drop()
@@ -148,7 +128,7 @@ class Shell:
     def _open(self) -> Stream:
         if self._stream is None:
             self._stream, self._pid = self._greet()
-            _send_all(self._host, self._stream, _lines(_SETUP))
+            _send_all(self._host, self._stream, SETUP)
         return self._stream
 
     def _drop(self) -> None:
@@ -211,24 +191,6 @@ class _Batch:
         self._at[side] += 1
         if word != "begin" and self._at[side] <= self._at[1 - side]:
             yield Ended(index, int(word))
-
-
-def _frame(nonce: str, calls: Sequence[Call], *, until_failure: bool, feed: str) -> bytes:
-    """The script of a batch."""
-    parts = [f"memops_nonce={nonce}; memops_mark begin"]
-    parts.append(f"({feed}) 7<&- | while :; do" if feed else "while :; do")
-    for call in calls:
-        shut = " 7<&-" if call.payload is None else ""
-        parts.append(f"({call.text}){shut}")
-        ok = " ".join(map(str, call.ok))
-        parts.append(f"memops_end $? {ok} || break" if until_failure else "memops_end $?")
-    parts.append("break; done; memops_mark end")
-    return _lines("\n".join(parts))
-
-
-def _lines(text: str) -> bytes:
-    content = text.encode("utf-8", "surrogateescape")
-    return b"%d\n%s\n" % (content.count(b"\n") + 1, content)
 
 
 def _send_all(host: str, stream: Stream, content: bytes) -> None:

@@ -42,6 +42,7 @@ for what; do
         need make make
         need busybox busybox-static
         need zstd zstd
+        need strace strace
         need nc netcat-openbsd
         need sshd openssh-server
         [ -e /usr/lib/x86_64-linux-gnu/libjemalloc.so.2 ] || [ -e /usr/lib/aarch64-linux-gnu/libjemalloc.so.2 ] ||

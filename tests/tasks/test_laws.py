@@ -48,6 +48,7 @@ class Case:
     def __init__(self, given: Any, root: Path) -> None:
         self.name = str(given["case"])
         self.root = root
+        (root.parent / "large").write_bytes(bytes(range(256)) * 300)
         self.params = {str(key): each for key, each in fill(given["params"], root).items()}
         self.changes = fill(given["changes"], root)
         task = named(given["task"])

@@ -29,7 +29,7 @@ from memops.model.action import (
     Stat,
 )  # fmt: skip
 from memops.transport import functions, script
-from memops.transport.shell import LOOP
+from memops.transport.batch import LOOP
 from tests.facts.shellcheck import complaints
 
 if TYPE_CHECKING:
