@@ -33,7 +33,9 @@ def _paths(_context: click.Context, _parameter: click.Parameter, value: object) 
 
 @click.command("analyze", short_help="Name the functions whose memory grows.")
 @click.argument("files", nargs=-1, callback=_paths, metavar="[FILE|DIR]...")
-@click.option("--top", default=10, show_default=True, help="Rows of the table, functions of --peek.")
+@click.option(
+    "--top", default=10, show_default=True, help="Rows of the table, functions of --peek."
+)
 @click.option(
     "--json", "style", flag_value="json", help="Everything, an object a line, for programs."
 )
@@ -146,7 +148,7 @@ def show(
         found = study(
             each, pid=pid, base=base, keep_going=keep_going, window=window, filters=filters
         )
-        click.echo(encodable(FORMATS[style](found, view), sys.stdout.encoding), nl=False)
+        click.echo(encodable(FORMATS[style](found, view), sys.stdout.encoding or "utf-8"), nl=False)
         for name, path in (written or {}).items():
             _write(name, path, found, view)
         if push_to:
