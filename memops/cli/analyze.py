@@ -91,10 +91,12 @@ def command(
     push_to = target(more.pop("push"), more.pop("push_credentials"))
     views = take(Views, more)
     subjects = [Inputs(files)] if files else collected(app, host)
+    kept = _kept_lines()
     given = [
         replace(
             each,
             symbols=[*symbols, *each.symbols, Path("/usr/lib/debug")],
+            kept=kept,
             perf_maps=[*each.perf_maps, *perf_map],
         )
         for each in subjects
@@ -111,6 +113,17 @@ def command(
         views=views,
         push_to=push_to,
     )
+
+
+def _kept_lines() -> Path | None:
+    """Where lines of debug information are kept, if the extra that reads them is there."""
+    from memops.profile.symbols.dwarf import installed
+
+    if not installed():
+        return None
+    from platformdirs import user_cache_path
+
+    return user_cache_path("memops") / "lines"
 
 
 def show(

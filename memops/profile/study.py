@@ -42,7 +42,8 @@ class Inputs:
     *dumps* are heap files or directories of them; *times* (seconds since the epoch) are when they
     and the perf maps were written, where the files' own times do not tell. *symbols* are directories of ELF files by
     build-id, by path or by name; *perf_maps* are the oldest first; *build_ids* are by the path that
-    the process had mapped. *names* are further sources of names, asked before those.
+    the process had mapped. *names* are further sources of names, asked before those. *kept* is a
+    directory for what takes long to read of debug information; without one it is read each time.
     """
 
     dumps: Sequence[Path]
@@ -54,6 +55,7 @@ class Inputs:
     build_ids: Map[str, str] = field(default_factory=dict)
     times: Map[Path, float] = field(default_factory=dict)
     names: Sequence[Symbols] = ()
+    kept: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def study(
     runs = _runs(inputs, pid, reader, window)
     chosen = runs[0] if len(runs) == 1 else max(runs, key=lambda run: run.last.live)
     jit = read_jit_symbols(inputs.perf_maps, inputs.times)
-    elf = elf_symbols(inputs.symbols, chosen.last.mappings)
+    elf = elf_symbols(inputs.symbols, chosen.last.mappings, inputs.kept)
     words = _vocabulary(Names((*inputs.names, elf, jit)), chosen.last, Lexicon())
     shape = _shape(filters, words) if filters else None
     condenser = Condenser(words, inputs.build_ids, shape, remember=len(chosen.files) > 1)

@@ -78,7 +78,7 @@ def samples(study: Study) -> Samples:
              *((path, read_heap(path), -1) for path in [study.first] if path)]  # fmt: skip
     inputs = study.inputs
     jit = read_jit_symbols(inputs.perf_maps, inputs.times)
-    elf = elf_symbols(inputs.symbols, last.mappings)
+    elf = elf_symbols(inputs.symbols, last.mappings, inputs.kept)
     names = Names((*inputs.names, elf, jit)).of
     is_allocator = allocator_test(allocator_module(dump))
     places: dict[Frame, Place] = {}

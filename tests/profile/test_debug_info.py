@@ -244,6 +244,25 @@ def test_names_that_dwz_moved_into_another_file_leave_the_function_and_its_line(
     assert all(each.symbol for each in name.inlined)
 
 
+def test_what_takes_long_to_read_is_kept_and_found_again(tmp_path: Path) -> None:
+    program, kept = compiled(tmp_path), tmp_path / "kept"
+    found = frame(open_elf(program), call_of_malloc(program))
+    told = ElfSymbols((tmp_path,), kept=kept).name(found)
+    (first,) = kept.iterdir()
+    stamp = first.stat().st_mtime_ns
+
+    assert told == ElfSymbols((tmp_path,)).name(found)
+    assert told == ElfSymbols((tmp_path,), kept=kept).name(found)
+    assert [(each, each.stat().st_mtime_ns) for each in kept.iterdir()] == [(first, stamp)]
+
+    first.write_bytes(b"damaged")
+    assert told == ElfSymbols((tmp_path,), kept=kept).name(found)
+
+    os.utime(program, ns=(1, 1))  # another file at the same place: what was kept is not its own
+    assert told == ElfSymbols((tmp_path,), kept=kept).name(found)
+    assert len(list(kept.iterdir())) == 2
+
+
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compiled(tmp_path_factory.mktemp("debug"))

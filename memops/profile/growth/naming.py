@@ -33,6 +33,8 @@ class Call(NamedTuple):
 def calls_of(frame: Frame, name: Name) -> tuple[Call, ...]:
     """The calls at *frame*, of which *name* was found: those inlined there first, then its function."""
     function, module = demangle(name.symbol) or name.label, name.module or frame.module
+    if not name.inlined:
+        return (Call(function, module, name.reason, name.source),)
     inlined = (Call(demangle(each.symbol), module, "", each.source) for each in name.inlined)
     return *inlined, Call(function, module, name.reason, name.source)
 
@@ -54,10 +56,11 @@ class Lexicon:
 
     def code(self, call: Call) -> int:
         """The code of *call*; a new one gets the next number."""
-        if call not in self.codes:
-            self.codes[call] = len(self.calls)
+        code = self.codes.get(call)
+        if code is None:
+            code = self.codes[call] = len(self.calls)
             self.calls.append(call)
-        return self.codes[call]
+        return code
 
 
 class Vocabulary(dict["Frame", int]):
@@ -80,14 +83,15 @@ class Vocabulary(dict["Frame", int]):
     def __missing__(self, frame: Frame) -> int:
         """Give a new *frame* the code of its function, or of the calls inlined there."""
         name = self._names.of(frame)
-        calls = calls_of(frame, name)
-        codes = tuple(map(self.lexicon.code, calls))
+        codes = [self.lexicon.code(call) for call in calls_of(frame, name)]
         if self._is_allocator(frame, name):
             self.allocators.update(codes)
+        code = codes[0]
         if codes[1:]:
-            self.chains.append(codes)
-        self[frame] = -len(self.chains) if codes[1:] else codes[0]
-        return self[frame]
+            self.chains.append(tuple(codes))
+            code = -len(self.chains)
+        self[frame] = code
+        return code
 
     def spread(self, codes: Codes) -> Codes:
         """*codes* with those of inlined calls in the place of those that stand for them."""

@@ -5,6 +5,8 @@ Files come from hosts under test: what the library cannot read counts as absent.
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
@@ -50,16 +52,56 @@ def installed() -> bool:
     return find_spec("symbolic") is not None
 
 
-def open_lines(path: Path, base: int) -> Lines | None:
-    """The debug information in the file at *path*; None if there is none that can be read."""
-    from symbolic.debuginfo import Archive  # noqa: PLC0415 - 30 ms, where debug information is
-    from symbolic.exceptions import SymbolicError  # noqa: PLC0415
+def open_lines(path: Path, base: int, kept: Path | None = None) -> Lines | None:
+    """The debug information in the file at *path*; None if there is none that can be read.
 
-    try:
-        found = next(iter(Archive.open(str(path)).iter_objects()), None)
-        return Lines(found.make_symcache(), base) if found and "debug" in found.features else None
-    except (SymbolicError, OSError, ValueError):
-        return None
+    To read it takes 0.2 s for libc and 5 s for libjvm: what was made of it is kept in the directory
+    *kept*, if there is one, for the next time.
+    """
+    from symbolic.exceptions import SymbolicError  # noqa: PLC0415 - 30 ms, where there is need
+    from symbolic.symcache import SymCache  # noqa: PLC0415
+
+    known = kept / _identity(path) if kept else None
+    with suppress(SymbolicError, OSError, ValueError):
+        if known and known.is_file():
+            return Lines(SymCache.open(str(known)), base)  # type: ignore[no-untyped-call]
+    with suppress(SymbolicError, OSError, ValueError):
+        made = _made(path)
+        if made and known:
+            _keep(made, known)
+        return Lines(made, base) if made else None
+    return None
+
+
+def _made(path: Path) -> SymCache | None:
+    from symbolic.debuginfo import Archive  # noqa: PLC0415
+
+    found = next(iter(Archive.open(str(path)).iter_objects()), None)
+    return found.make_symcache() if found and "debug" in found.features else None
+
+
+def _identity(path: Path) -> str:
+    """A name for what was made of the very file at *path*.
+
+    Not its build-id: a file of one host could then pass for that of another.
+    """
+    from hashlib import sha256  # noqa: PLC0415 - as seldom as the library
+
+    from symbolic.symcache import SYMCACHE_LATEST_VERSION  # noqa: PLC0415
+
+    found, whole = path.stat(), path.resolve()
+    key = f"{whole}\0{found.st_size}\0{found.st_mtime_ns}\0{SYMCACHE_LATEST_VERSION}"
+    return sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _keep(made: SymCache, to: Path) -> None:
+    """Write what was *made* beside its place and move it there; a full disk costs only the next time."""
+    with suppress(OSError):
+        to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        beside = to.with_name(f".{os.getpid()}.new")
+        with beside.open("wb") as file:
+            made.dump_into(file)  # type: ignore[no-untyped-call]
+        beside.replace(to)
 
 
 def _source(path: str | None, line: int) -> str:

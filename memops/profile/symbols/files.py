@@ -37,25 +37,30 @@ class _File(NamedTuple):
 class _Module:
     """The *files* that may be a library as it was mapped from *path*, and what belongs to them.
 
-    *another* tells that there was one of the name but of another build.
+    *another* tells that there was one of the name but of another build. *kept* is where lines are.
     """
 
     path: str
     files: tuple[_File, ...]
     another: bool
     places: tuple[Path, ...]
+    kept: Path | None
 
     def address_of(self, offset: int) -> int | None:
         """The virtual address of the byte at file *offset*; an address may be 0."""
-        found = (each.elf.address_of(offset) for each in self.files)
-        return next((address for address in found if address is not None), None)
+        for each in self.files:
+            if (address := each.elf.address_of(offset)) is not None:
+                return address
+        return None
 
     def function_at(self, address: int) -> str:
         """The symbol whose bytes hold *address*, in the files or their debug files, or nothing."""
-        for files in (self.files, self.debug):
-            found = (each.elf.function_at(address) for each in files)
-            if name := next((each.name for each in found if each and each.name), ""):
-                return name
+        for each in self.files:
+            if (found := each.elf.function_at(address)) and found.name:
+                return found.name
+        for each in self.debug:
+            if (found := each.elf.function_at(address)) and found.name:
+                return found.name
         return next(filter(None, (plt_name(each.elf, address) for each in self.files)), "")
 
     def places_at(self, address: int) -> tuple[Place, ...]:
@@ -77,7 +82,7 @@ class _Module:
     def lines(self) -> Lines | None:
         """The debug information, if there is some and the extra to read it."""
         found = self.with_lines
-        return open_lines(found.path, found.elf.base) if found and installed() else None
+        return open_lines(found.path, found.elf.base, self.kept) if found and installed() else None
 
 
 @dataclass(frozen=True)
@@ -88,18 +93,22 @@ class ElfSymbols:
     path (a sysroot), or by their name. Where the build-id of the frame is known the file must have the same one, or be called by
     it: a file without one goes by an identity of the owner's choice. What a file does not name is
     looked up in its debug file: that of the same build-id (``.build-id/ab/cdef.debug``), or the one
-    that ``.gnu_debuglink`` names, if its checksum is right.
+    that ``.gnu_debuglink`` names, if its checksum is right. What takes long to read of debug
+    information is kept in the directory *kept*.
     """
 
     places: tuple[Path, ...] = ()
     local: frozenset[str] = frozenset()
-    opened: dict[tuple[str, str], _Module] = field(default_factory=dict, compare=False)
+    kept: Path | None = None
+    opened: dict[str, _Module] = field(default_factory=dict, compare=False)
 
     def name(self, frame: Frame) -> Name | None:
         """The name of *frame* if it lies in a file."""
         if not frame.has_file:
             return None
-        module, offset = self._module(frame.path, frame.build_id), frame.offset
+        build, _, digits = frame.rpartition("+")
+        module = self.opened.get(build) or self._open(build, frame)
+        offset = int(digits, 16)
         address = module.address_of(offset - 1)
         if address is None:
             reason = self._reason(module, frame, found=False)
@@ -131,14 +140,14 @@ class ElfSymbols:
             return f"{name} here may be another build; --symbols / trusts it"
         return f"no file {name} with the names"
 
-    def _module(self, path: str, build_id: str) -> _Module:
-        key = (path, build_id)
-        if key not in self.opened:
-            plain, candidates = _plain(path), self._candidates(_plain(path), build_id)
-            seen = [each for each in map(_file, candidates) if each]
-            files = tuple(each for each in seen if _is_build(each, build_id))
-            self.opened[key] = _Module(plain, files, len(files) < len(seen), self.places)
-        return self.opened[key]
+    def _open(self, build: str, frame: Frame) -> _Module:
+        """The module of *frame*, found once for all frames of its file and build."""
+        plain, build_id = _plain(frame.path), frame.build_id
+        seen = [each for each in map(_file, self._candidates(plain, build_id)) if each]
+        files = tuple(each for each in seen if _is_build(each, build_id))
+        another = len(files) < len(seen)
+        self.opened[build] = _Module(plain, files, another, self.places, self.kept)
+        return self.opened[build]
 
     def _candidates(self, path: str, build_id: str) -> Iterator[Path]:
         for place in self.places:
@@ -192,9 +201,11 @@ def _plain(path: str) -> str:
     return path.removesuffix(DELETED)
 
 
-def elf_symbols(places: Iterable[Path], mappings: Iterable[Mapping]) -> ElfSymbols:
+def elf_symbols(
+    places: Iterable[Path], mappings: Iterable[Mapping], kept: Path | None = None
+) -> ElfSymbols:
     """The names of the files of a process with *mappings*, from *places* and this very machine."""
-    return ElfSymbols(tuple(places), files_here(mappings))
+    return ElfSymbols(tuple(places), files_here(mappings), kept)
 
 
 def files_here(mappings: Iterable[Mapping]) -> frozenset[str]:

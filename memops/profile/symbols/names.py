@@ -65,10 +65,11 @@ class Names:
 
     def of(self, frame: Frame) -> Name:
         """The name of *frame* from the first source that knows frames of its kind."""
-        if frame not in self.known:
+        known = self.known.get(frame)
+        if known is None:
             found = (source.name(frame) for source in self.sources)
-            self.known[frame] = next(filter(None, found), None) or _nameless(frame)
-        return self.known[frame]
+            known = self.known[frame] = next(filter(None, found), None) or _nameless(frame)
+        return known
 
 
 def _nameless(frame: Frame) -> Name:
