@@ -177,9 +177,9 @@ def test_threads_add_up_to_the_whole(name: str, monkeypatch: pytest.MonkeyPatch)
 
     assert sum(each.flat.bytes for each in threads) == found.analysis.growth.bytes
     assert sum(each.flat.objects for each in threads) == found.analysis.growth.objects
-    assert {each.name for each in threads} <= {"python3", "forks", "leak", "paths", "java", "inlines", "redis-server"} | {
-        "http-exec-0", "http-exec-1", "http-exec-2", "http-exec-3", "C1 CompilerThre", "C2 CompilerThre",
-    }  # fmt: skip
+    assert all(each.name for each in threads)
+    if name == "jvm":
+        assert {f"http-exec-{at}" for at in range(4)} < {each.name for each in threads}
 
 
 def test_a_stack_deeper_than_a_tree_counts_where_it_is_cut() -> None:
