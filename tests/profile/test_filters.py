@@ -20,7 +20,7 @@ CALLS = {
     "m": Call("malloc_like", "libc.so.6"),
     "i": Call("inflate", "libz.so.1"),
     "J": Call("com.acme.Loader.load", "[jit]"),
-    "r": Call("Thread::run", "libjvm.so"),
+    "r": Call("Thread::run", "libjvm.so", "", "thread.cpp:42"),
 }
 NAMES = ("inlines", "jvm", "leak", "paths", "unsampled")
 PATTERNS = (
@@ -52,6 +52,8 @@ def shaped(stack: str, **patterns: str) -> str | None:
         ("miJr", {}, "miJr"),
         ("miJr", {"focus": "inflate"}, "miJr"),
         ("miJr", {"focus": r"libz\.so"}, "miJr"),
+        ("miJr", {"focus": r"thread\.cpp"}, "miJr"),
+        ("miJ", {"focus": "^$"}, None),
         ("mJr", {"focus": "inflate"}, None),
         ("mJr", {"focus": "INFLATE"}, None),
         ("", {"focus": "."}, None),

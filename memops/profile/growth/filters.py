@@ -1,7 +1,7 @@
 """Which stacks of a profile are shown, and which of their functions: pprof's focus, ignore and hide.
 
 The meanings are those of google/pprof (``doc/README.md``, ``profile/filter.go``): a pattern is looked
-for anywhere in the name of a function or of its module, with case.
+for anywhere in the name of a function, of its module or of its source file, with case.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ def pattern(text: str, name: str) -> re.Pattern[str]:
 
 
 def matcher(wanted: re.Pattern[str]) -> Callable[[Call], bool]:
-    """Whether a call has *wanted* in its function or its module."""
+    """Whether a call has *wanted* in its function, its module or the place in its source."""
 
     def matches(call: Call) -> bool:
-        search = wanted.search
-        return bool(search(call.function[:_LONGEST]) or search(call.module[:_LONGEST]))
+        texts = (call.function, call.module, call.source)
+        return any(wanted.search(text[:_LONGEST]) for text in texts if text)
 
     return matches
 

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 NO_STACK = "[no stack]"
 JDK = "java.* (JDK)"
+UNPACKED = "(default package)"
 _Key = TypeVar("_Key")
 _APPLICATION, _PLATFORM, _LIBRARY = range(3)
 _PACKAGE = re.compile(r"[A-Za-z_$][\w$]*+(?:\.[A-Za-z_$][\w$]*+)*+")
+_CLASS = re.compile(r"[A-Z][\w$]*+")
 _OF_JDK = re.compile(r"(?:javax?|jdk|sun|com\.sun)(?:\.|$)")
 _QUANTUM, _TO_A_DOUBLING = 16, 4
 _ROUNDED = 0.01
@@ -83,7 +85,7 @@ def package(function: str) -> str:
     """The package of a Java method: ``com.acme.loader`` of ``com.acme.loader.Cache.put``.
 
     Names as the JVM writes them (``void com.acme.Cache.put(int)``) and as perf-map-agent does
-    (``Lcom/acme/Cache;::put``). Empty for what has none.
+    (``Lcom/acme/Cache;::put``); `UNPACKED` for a class without one, and empty for other code.
     """
     head = function.partition("(")[0].rpartition(" ")[2]
     if "$$Lambda" in head:
@@ -92,6 +94,8 @@ def package(function: str) -> str:
         owner = head.partition("::")[0].removeprefix("L").rstrip(";").replace("/", ".")
     else:
         owner = head.rpartition(".")[0]
+    if _CLASS.fullmatch(owner):
+        return UNPACKED
     name = owner.rpartition(".")[0]
     return name if _PACKAGE.fullmatch(name) else ""
 
