@@ -109,6 +109,22 @@ def test_the_linkers_stubs_are_named_as_objdump_names_them(
     assert plt_name(elf, elf.sections[1].address) == ""
 
 
+def test_a_library_of_32_bits_is_named_with_its_stubs(tmp_path: Path) -> None:
+    """No 32-bit C library is needed to make a library that leaves malloc to another."""
+    (tmp_path / "rent.c").write_text(
+        "void *malloc(unsigned); void *rent(int n) { return malloc(n); }"
+    )
+    flags = ("-m32", "-shared", "-fPIC", "-nostdlib", "-Wl,--unresolved-symbols=ignore-all")
+    library = built(tmp_path, *flags, "-Wl,-z,lazy", source=tmp_path / "rent.c")
+    elf = open_elf(library)
+    lines = output("objdump", "-d", library).splitlines()
+    named = {line.split()[1].strip("<>:"): int(line.split()[0], 16) for line in lines
+             if line.endswith(">:")}  # fmt: skip
+
+    assert plt_name(elf, named["malloc@plt"] + 3) == "malloc@plt"
+    assert getattr(elf.function_at(named["rent"] + 1), "name", "") == "rent"
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_either_byte_order_is_read(order: str) -> None:
     elf = read_elf(
