@@ -74,15 +74,24 @@ def graph(study: Study, view: View) -> list[str]:
 
 
 def _title(study: Study, unit: str) -> str:
-    inputs, process = study.inputs, study.process
-    place = " on ".join(filter(None, (inputs.app, inputs.host)))
-    who = f"pid {process.pid}" if process.pid is not None else "process"
-    program = process.executable.rpartition("/")[2]
-    who = f"{who} ({program})" if program else who
+    process = study.process
     dumps = f"{process.dumps} dump{'s' * (process.dumps != 1)}"
     every = f"a sample every {format_size(study.interval)}" if study.interval > 1 else "no sampling"
-    head = f"{place}, {who}" if place else who
+    head = ", ".join(filter(None, (place_of(study), who(study))))
     return f"{head}: {dumps}, {every}, {amount(study.analysis.live, unit=unit)} live"
+
+
+def place_of(study: Study) -> str:
+    """The app and its host, ``orders on web-1``; nothing where neither is known."""
+    return " on ".join(filter(None, (study.inputs.app, study.inputs.host)))
+
+
+def who(study: Study) -> str:
+    """The process and its program: ``pid 12 (java)``."""
+    process = study.process
+    pid = f"pid {process.pid}" if process.pid is not None else "process"
+    program = process.executable.rpartition("/")[2]
+    return f"{pid} ({program})" if program else pid
 
 
 def sentences(study: Study, unit: str = "auto") -> list[str]:
