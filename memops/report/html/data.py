@@ -66,6 +66,7 @@ def _study(study: Study) -> Map[str, object]:
         "others": [{"pid": each.pid, "executable": each.executable, "dumps": each.dumps,
                     "live": each.live} for each in study.others],
         "notes": list(study.notes),
+        "java": study.java.sentence if study.java else "",
         "files": files_read(study),
         "packed": pack(_bulk(study)),
     }  # fmt: skip

@@ -27,8 +27,9 @@ _Stack = tuple[int, ...]
 def bulk(analysis: Analysis, interval: int) -> Map[str, object]:
     """The stacks of *analysis*, sampled at *interval*: their ``words``, and ``rows`` of them.
 
-    ``words`` has ``functions``, of each the place of its ``modules`` and ``reasons`` in their names,
-    and its ``callees`` (the last is what the root calls). ``rows`` has of each stack, root first,
+    ``words`` has ``functions``, of each its line in ``sources`` (null where none is known), the place
+    of its ``modules`` and ``reasons`` in their names, and its ``callees`` (the last is what the root
+    calls). ``rows`` has of each stack, root first,
     how many frames it ``keep``s of the one before and ``add``s, as places among the callees of each
     caller (``frames``, all in a row); and the amounts: ``live``, and ``growth``, null for a single
     dump.
@@ -62,6 +63,7 @@ def _columns(calls: Sequence[Call]) -> dict[str, object]:
     reasons = {text: at for at, text in enumerate(dict.fromkeys(call.reason for call in calls))}
     return {
         "functions": [call.function for call in calls],
+        "sources": [call.source for call in calls] if any(call.source for call in calls) else None,
         "modules": tuple([modules[call.module] for call in calls]),
         "reasons": tuple([reasons[call.reason] for call in calls]),
         "moduleNames": list(modules),

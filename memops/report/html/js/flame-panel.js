@@ -83,9 +83,9 @@ const flamePanel = (() => {
     function sentence(node) {
       const each = grown();
       const code = each.code[node];
-      const module = code >= 0 && words[code].module ? ` (${words[code].module})` : '';
+      const origin = code >= 0 ? tables.origin(words[code]) : '';
       const [bytes, objects, error] = amount(node);
-      return `${format.clip(text(code) + module, 300)}: `
+      return `${format.clip(text(code), 300)}${origin && ` (${origin})`}: `
         + `${format.amount(bytes, error, state.view === 'growth')} in ${format.objects(objects)}, `
         + format.share(each.size[node], each.size[0]);
     }
@@ -147,7 +147,7 @@ const flamePanel = (() => {
       const [bytes, objects, error] = amount(node);
       dom.showTip(event.clientX, event.clientY,
         h('strong', {}, format.clip(text(code), 400)),
-        code >= 0 && words[code].module && h('div', { class: 'soft' }, words[code].module),
+        code >= 0 && h('div', { class: 'soft' }, tables.origin(words[code])),
         h('div', {}, format.amount(bytes, error, state.view === 'growth'),
           h('span', { class: 'soft' }, ` in ${format.objects(objects)}`)),
         h('div', {}, format.share(each.size[node], each.size[0]),

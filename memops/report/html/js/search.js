@@ -16,7 +16,7 @@ const search = (() => {
 
   /* Which words match, by code. */
   function words(all, test) {
-    return Uint8Array.from(all, (each) => (test(each.function) || test(each.module) ? 1 : 0));
+    return Uint8Array.from(all, (each) => (test(each.function) || test(each.module) || test(each.source) ? 1 : 0));
   }
 
   /* What the matches add up to below the node focus, and how many have a width; one inside another

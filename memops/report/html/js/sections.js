@@ -55,8 +55,9 @@ const sections = (() => {
 
   function rest(study) {
     const { unnamed, others, notes } = study;
-    if (!unnamed.length && !others.length && !notes.length) return null;
+    if (!unnamed.length && !others.length && !notes.length && !study.java) return null;
     return dom.section('notes', 'Notes',
+      study.java && h('p', {}, name(study.java)),
       notes.length > 0 && h('ul', {}, notes.map((each) => h('li', {}, name(each)))),
       unnamed.length > 0 && [h('h3', {}, 'Why frames have no name'), tables.table({
         label: 'unnamed frames', rows: unnamed, columns: [

@@ -117,9 +117,14 @@ const tables = (() => {
       title: call.reason || null, class: call.reason ? 'name unnamed' : 'name' });
   }
 
+  /* The library of a call, and its line where that is known. */
+  function origin(call) {
+    return format.clip([call.module, call.source].filter(Boolean).join(' '), 120);
+  }
+
   function place(call, most = 200) {
     return [named(call, most),
-      call.module && !call.reason && h('span', { class: 'soft' }, ` ${format.clip(call.module, 80)}`)];
+      !call.reason && h('span', { class: 'soft' }, ' ', origin(call))];
   }
 
   function functions(study) {
@@ -134,7 +139,10 @@ const tables = (() => {
       .sort((one, other) => cumulative.bytes[other] - cumulative.bytes[one]);
     return table({
       label: 'functions', rows,
-      keep: (test) => (code) => test(words[code].function) || test(words[code].module),
+      keep: (test) => {
+        const matches = search.words(words, test);
+        return (code) => matches[code] === 1;
+      },
       columns: [
         { title: which === 'growth' ? 'Grown' : 'Live', numeric: true, sort: (code) => flat.bytes[code],
           show: (code) => (flat.bytes[code] ? amount(flat, code) : '–') },
@@ -185,5 +193,5 @@ const tables = (() => {
     ];
   }
 
-  return Object.freeze({ create, table, largest, place });
+  return Object.freeze({ create, table, largest, origin });
 })();

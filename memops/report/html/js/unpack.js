@@ -30,13 +30,14 @@ const unpack = (() => {
     };
   }
 
-  /* words: function, module and reason of each code; rows: the amounts of each stack, shape their tree. */
+  /* words: function, source, module and reason of each code; rows: the amounts of each stack, shape their tree. */
   function study(raw) {
     const { words } = raw;
     const { shape, ...rows } = columns(raw.rows, words.callees, raw.interval);
     return {
       words: words.functions.map((name, code) => ({
         function: name,
+        source: words.sources ? words.sources[code] : '',
         module: words.moduleNames[words.modules[code]],
         reason: words.reasonNames[words.reasons[code]],
       })),
