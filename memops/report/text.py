@@ -144,6 +144,12 @@ def short_module(call: Call) -> str:
 
 def next_step(study: Study) -> str:
     """The next command to type, for this very study."""
+    again = shlex.join(["memops", "analyze", *_subject(study)])
+    return missing_step(study) or f"{again} --html report.html, for a page with a flame graph"
+
+
+def missing_step(study: Study) -> str:
+    """What to type to learn what this very study lacks; nothing where it lacks nothing."""
     analysis, inputs = study.analysis, study.inputs
     reasons = " ".join(reason for reason, size in analysis.unnamed if size)
     again = shlex.join(["memops", "analyze", *_subject(study)])
@@ -158,7 +164,7 @@ def next_step(study: Study) -> str:
         return f"let its runtime write a perf map, then {again} --perf-map /tmp/perf-{pid}.map"
     if "no file" in reasons or "another build" in reasons:
         return f"{again} --symbols DIR, a directory with the host's programs and libraries"
-    return f"{again} --folded > stacks.folded, for a flame graph"
+    return ""
 
 
 def _java_step(java: JavaNaming, again: str, study: Study) -> str:

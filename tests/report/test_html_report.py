@@ -269,6 +269,18 @@ def test_stacks_can_begin_at_what_allocates(page: Page) -> None:
     )
 
 
+def test_a_line_is_told_where_it_is_known(browser: Page, tmp_path: Path) -> None:
+    page = opened(browser, tmp_path, study(read.inputs("inlines")))
+    page.press("b")
+    focus(page)
+    page.press("ArrowDown")
+
+    assert said(page).startswith(
+        "acme::Shelf<acme::Page>::rent(unsigned long) (inlines inlines.cpp:21): +15.5 MiB"
+    )
+    assert said(page, "#functions tbody tr").endswith("rent(unsigned long) inlines")
+
+
 def test_the_same_stacks_are_there_as_a_list(page: Page) -> None:
     page.value("document.querySelector('#flame details').open = true")
 
@@ -381,6 +393,15 @@ def test_names_of_strangers_do_nothing_in_a_browser(
     assert page.value("document.title").startswith('<app>& on web;1, pid 7 (<b>&"a b)')
     assert not re.search("[\u202e\x1b\x07]", shown)
     assert page.value("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_an_old_browser_says_that_it_is_too_old(browser: Page, tmp_path: Path) -> None:
+    old = browser.call("Page.addScriptToEvaluateOnNewDocument",
+                       source="delete globalThis.DecompressionStream")  # fmt: skip
+    page = opened(browser, tmp_path, jvm())
+    browser.call("Page.removeScriptToEvaluateOnNewDocument", **old)
+
+    assert "This browser cannot show the report" in page.text("[role=alert]")
 
 
 @pytest.mark.parametrize("width", [800, 1600])

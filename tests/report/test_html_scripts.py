@@ -61,7 +61,8 @@ STUDY = (
 def made(seed: int, *, grows: bool = True, interval: int = INTERVAL) -> Analysis:
     """A profile with recursion, empty stacks, things that come and go, and what stays as it was."""
     chance = random.Random(seed)
-    calls = [Call(f"f{at}", f"lib{at % 3}", "stripped" * (at % 7 == 6)) for at in range(12)]
+    calls = [Call(f"f{at}", f"lib{at % 3}", "stripped" * (at % 7 == 6)) for at in range(9)]
+    calls += [Call(f"f{at}", f"lib{at % 3}", "", f"f.c:{at}") for at in range(3)]
     rate = interval if interval > 1 else 0
 
     def dump(size: int) -> dict[tuple[int, ...], Row]:
@@ -100,11 +101,11 @@ def test_the_stacks_come_back_as_they_were(page: Page, seed: int, interval: int)
     analysis = made(seed, interval=interval)
     found = run(page, STUDY + """
         return Array.from(shape.end, (leaf, row) => [
-          tree.path({ parent: shape.parent }, leaf).map((node) => words[shape.code[node]].function),
+          tree.path({ parent: shape.parent }, leaf).map((node) => words[shape.code[node]]).map((word) => word.function + word.source),
           rows.growth.bytes[row], rows.growth.objects[row], rows.growth.error[row], rows.live.bytes[row],
         ]);""", packed=packed(analysis, interval))  # fmt: skip
     stacks = {tuple(reversed(path)): rest for path, *rest in found}
-    wanted = {tuple(call.function for call in each.calls) or ("[no stack]",): each.amount
+    wanted = {tuple(call.function + call.source for call in each.calls) or ("[no stack]",): each.amount
               for each in analysis.stacks}  # fmt: skip
 
     assert len(found) == len({**analysis.rows, **analysis.after})
@@ -120,9 +121,10 @@ def test_functions_add_up_as_in_the_analysis(page: Page, seed: int, *, grows: bo
     analysis = made(seed, grows=grows)
     found = run(page, STUDY + """
         const amounts = rows[which];
-        const { flat, cumulative } = tree.functions(tree.weigh(shape, amounts), amounts, words.length);
+        const { flat, cumulative } = tree.functions(tree.weigh(shape, amounts), amounts, found.whole);
         const told = (of, code) => [of.bytes[code], of.objects[code], Math.sqrt(of.variance[code])];
-        return words.map((word, code) => [word.function, told(flat, code), told(cumulative, code)]);""",
+        return words.map((word, code) => [word.function, told(flat, code), told(cumulative, code)])
+          .filter((_, code) => found.whole[code] === code);""",
         packed=packed(analysis, INTERVAL), which="growth" if grows else "live")  # fmt: skip
     by_name = {name: (flat, cumulative) for name, flat, cumulative in found}
 

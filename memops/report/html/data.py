@@ -16,7 +16,7 @@ from memops.profile.growth.trend import median
 from memops.report.html.files import files_read
 from memops.report.html.stacks import bulk
 from memops.report.safe import printable
-from memops.report.text import next_step, place_of, sentences, who
+from memops.report.text import missing_step, place_of, sentences, who
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Map
@@ -59,7 +59,7 @@ def _study(study: Study) -> Map[str, object]:
         "live": _amount(analysis.live),
         "growth": _amount(analysis.growth),
         "findings": _findings(verdict),
-        "next": next_step(study),
+        "next": missing_step(study),
         "waterfall": _waterfall(verdict),
         "series": _series(study),
         "unnamed": [list(each) for each in analysis.unnamed if each[1]],

@@ -48,7 +48,7 @@ const sections = (() => {
 
   function findings(study) {
     if (!study.findings.length) {
-      return dom.section('findings', 'What next', dom.command(study.next));
+      return study.next ? dom.section('findings', 'What next', dom.command(study.next)) : null;
     }
     return dom.section('findings', 'Findings', h('ol', { class: 'findings' }, study.findings.map(finding)));
   }

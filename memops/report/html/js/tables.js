@@ -128,11 +128,11 @@ const tables = (() => {
   }
 
   function functions(study) {
-    const { words, rows: all, shape } = study.bulk;
+    const { words, whole, rows: all, shape } = study.bulk;
     const which = all.growth ? 'growth' : 'live';
     const total = study[which][0];
     const { flat, cumulative } =
-      tree.functions(tree.weigh(shape, all[which]), all[which], words.length);
+      tree.functions(tree.weigh(shape, all[which]), all[which], whole);
     const amount = (of, code) =>
       format.amount(of.bytes[code], Math.sqrt(of.variance[code]), which === 'growth');
     const rows = Array.from(words.keys()).filter((code) => flat.bytes[code] || cumulative.bytes[code])
@@ -152,7 +152,7 @@ const tables = (() => {
           show: (code) => amount(cumulative, code) },
         { title: 'Objects', numeric: true, sort: (code) => cumulative.objects[code],
           show: (code) => format.count(cumulative.objects[code]) },
-        { title: 'Function', sort: (code) => words[code].function, show: (code) => place(words[code]) },
+        { title: 'Function', sort: (code) => words[code].function, show: (code) => place({ ...words[code], source: '' }) },
       ],
     });
   }

@@ -147,24 +147,24 @@ const tree = (() => {
   }
 
   /*
-   * What each function allocated itself, and with all that it called; one that calls itself counts
-   * once. The nodes of a tree from the root come in the order of their rows, so that the functions of
+   * What each function allocated itself, and with all that it called, by the first of its codes (whole
+   * has that of each); one that calls itself counts once. The nodes of a tree from the root come in the order of their rows, so that the functions of
    * the path to a node are those that were met and not yet left.
    */
-  function functions(grown, amounts, many) {
-    const flat = sums(many);
-    const cumulative = sums(many);
-    const met = new Uint32Array(many);
+  function functions(grown, amounts, whole) {
+    const flat = sums(whole.length);
+    const cumulative = sums(whole.length);
+    const met = new Uint32Array(whole.length);
     const path = [];
     for (let node = 1; node < grown.count; node += 1) {
       while (path.length >= grown.depth[node]) met[path.pop()] -= 1;
-      const code = grown.code[node];
+      const code = whole[grown.code[node]];
       if (!met[code]) add(cumulative, code, grown.net[node], grown.objects[node], grown.variance[node]);
       met[code] += 1;
       path.push(code);
     }
     grown.end.forEach((node, row) => {
-      add(flat, grown.code[node], amounts.bytes[row], amounts.objects[row], amounts.error[row] ** 2);
+      add(flat, whole[grown.code[node]], amounts.bytes[row], amounts.objects[row], amounts.error[row] ** 2);
     });
     return { flat, cumulative };
   }

@@ -30,19 +30,30 @@ const unpack = (() => {
     };
   }
 
-  /* words: function, source, module and reason of each code; rows: the amounts of each stack, shape their tree. */
+  /* Of each code the first one of the same function, whatever the line. */
+  function wholes(words) {
+    const first = new Map();
+    return Uint32Array.from(words, (word, code) => {
+      const key = JSON.stringify([word.function, word.module, word.reason]);
+      if (!first.has(key)) first.set(key, code);
+      return first.get(key);
+    });
+  }
+
+  /*
+   * words: function, source, module and reason of each code; rows: the amounts of each
+   * stack, shape their tree; whole: see wholes.
+   */
   function study(raw) {
     const { words } = raw;
     const { shape, ...rows } = columns(raw.rows, words.callees, raw.interval);
-    return {
-      words: words.functions.map((name, code) => ({
-        function: name,
-        source: words.sources ? words.sources[code] : '',
-        module: words.moduleNames[words.modules[code]],
-        reason: words.reasonNames[words.reasons[code]],
-      })),
-      rows, shape, regions: raw.regions,
-    };
+    const found = words.functions.map((name, code) => ({
+      function: name,
+      source: words.sources ? words.sources[code] : '',
+      module: words.moduleNames[words.modules[code]],
+      reason: words.reasonNames[words.reasons[code]],
+    }));
+    return { words: found, whole: wholes(found), rows, shape, regions: raw.regions };
   }
 
   return Object.freeze({ inflate, study });
