@@ -50,7 +50,7 @@ const growth = (() => {
       return {
         width, height: Math.round(Math.min(380, Math.max(240, width * 0.3))),
         legend: { show: false }, padding: [10, 36, 0, 0],
-        cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
+        cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 }, move: snap },
         scales: { y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.05 : 1] } },
         axes: [
           { ...axis, values: (_, ticks) => ticks.map((tick) => moment(tick)), space: 90,
@@ -63,6 +63,11 @@ const growth = (() => {
           fill: () => theme.faint(stroke(line)) })),
         hooks: { setCursor: [(each) => each.cursor.idx !== null && tell(each.cursor.idx)] },
       };
+    }
+
+    /* The cursor stands at a dump, never between two. */
+    function snap(each, left, top) {
+      return [left < 0 ? left : each.valToPos(times[each.posToIdx(left)], 'x'), top];
     }
 
     /* The clock; with the day where the dumps are of more than one. */
