@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import analysis, ping, pull, ten_steps
+from benchmarks import analysis, page, ping, pull, ten_steps
 from benchmarks.ground import NoHosts, ground
 from benchmarks.measure import table
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from benchmarks.measure import Figures
 
-ALL = ("ten-steps", "pull", "ping", "analyze")
+ALL = ("ten-steps", "pull", "ping", "analyze", "page")
 
 
 def main() -> int:
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def _measured(wanted: list[str], chosen: argparse.Namespace) -> Iterator[Figures]:
-    if set(wanted) - {"analyze"}:
+    if set(wanted) - {"analyze", "page"}:
         count = chosen.hosts if "ten-steps" in wanted else 1
         with ground(count) as here:
             print(f"benchmarks: {count} hosts up", file=sys.stderr)
@@ -61,6 +61,9 @@ def _measured(wanted: list[str], chosen: argparse.Namespace) -> Iterator[Figures
     if "analyze" in wanted:
         with tempfile.TemporaryDirectory(prefix="memops-bench-") as scratch:
             yield from analysis.run(Path(scratch), chosen.rounds)
+    if "page" in wanted:
+        with tempfile.TemporaryDirectory(prefix="memops-bench-") as scratch:
+            yield page.run(Path(scratch), chosen.rounds)
 
 
 if __name__ == "__main__":

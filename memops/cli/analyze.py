@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from memops.report.view import View
     from memops.store import Artifact, Store
 
+TYPED = "memops.analyze.typed"
+"""Under which a context keeps the words that were typed."""
+
 
 def _paths(_context: click.Context, _parameter: click.Parameter, value: object) -> object:
     """Texts of the command line as paths; pathlib takes its time, so only here."""
@@ -31,7 +34,16 @@ def _paths(_context: click.Context, _parameter: click.Parameter, value: object) 
     return Path(str(value)) if value is not None else None
 
 
-@click.command("analyze", short_help="Name the functions whose memory grows.")
+class _Command(click.Command):
+    """A command that keeps the words it was given."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep *args*, and read them as ever."""
+        ctx.meta[TYPED] = list(args)
+        return super().parse_args(ctx, args)
+
+
+@click.command("analyze", cls=_Command, short_help="Name the functions whose memory grows.")
 @click.argument("files", nargs=-1, callback=_paths, metavar="[FILE|DIR]...")
 @click.option(
     "--top", default=10, show_default=True, help="Rows of the table, functions of --peek."
@@ -43,6 +55,8 @@ def _paths(_context: click.Context, _parameter: click.Parameter, value: object) 
     "--folded", "style", flag_value="folded", help="root;...;leaf bytes, for flame graphs."
 )
 @click.option("--jeprof", "style", flag_value="jeprof", help="The table of jeprof --text.")
+@click.option("--html", callback=_paths, metavar="FILE",
+              help="Write one page with all of it too, for any browser.")  # fmt: skip
 @click.option("--pprof", callback=_paths, metavar="FILE",
               help="Write profile.proto too: go tool pprof, Pyroscope, Parca.")  # fmt: skip
 @click.option("--speedscope", callback=_paths, metavar="FILE", help="Write speedscope's JSON too.")
@@ -83,6 +97,7 @@ def command(
     FILE is a jemalloc heap dump (.heap, also gzipped), DIR a directory of them. Without any, what
     was collected last of each app and host is analysed. No inventory and no network is needed.
     """
+    import shlex
     from dataclasses import replace
     from pathlib import Path
 
@@ -112,6 +127,7 @@ def command(
         written={name: path for name, path in more.items() if path},
         views=views,
         push_to=push_to,
+        typed=shlex.join(["memops", "analyze", *click.get_current_context().meta[TYPED]]),
     )
 
 
@@ -138,10 +154,16 @@ def show(
     written: Mapping[str, Path] | None = None,
     views: Views | None = None,
     push_to: Target | None = None,
+    typed: str = "",
 ) -> None:
-    """Print a report on each of *subjects*, and push it; of one alone, write files by format."""
+    """Print a report on each of *subjects*, and push it; of one alone, write files by format.
+
+    *typed* is the command, for reports that say where they come from.
+    """
     import gc
     import sys
+    import time
+    from dataclasses import replace
 
     from memops.profile.study import study
     from memops.report import FORMATS
@@ -154,7 +176,8 @@ def show(
     gc.disable()  # all that is read stays to the end, and looking it through takes a third of the time
     style = "terminal" if style == "text" and sys.stdout.isatty() else style
     views = views or Views()
-    view, filters = views.view(top, _width()), views.filters()
+    view = replace(views.view(top, _width()), command=typed, made=time.time())
+    filters = views.filters()
     for at, each in enumerate(subjects):
         if at and style in {"text", "terminal"}:
             click.echo()

@@ -67,7 +67,7 @@ class Study:
     with a base of the user's choice, and where the files' times do not tell their order. *verdict*
     is None where only heap profiles were given, *java* for a process without a JVM. *filters* left
     stacks out of the analysis and the series; *before* is what the first dump holds with them, in
-    bytes.
+    bytes. *compared* are the dumps that count, from the first to the last.
     """
 
     inputs: Inputs
@@ -83,6 +83,7 @@ class Study:
     java: JavaNaming | None = None
     filters: Filters | None = None
     before: int = 0
+    compared: tuple[Path, ...] = ()
 
 
 def study(
@@ -136,6 +137,7 @@ def study(
         ),
         filters=filters,
         before=0 if single else found.before_live,
+        compared=tuple(found.paths),
     )
 
 

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from memops.profile.study import Study
     from memops.report.view import View
 
+
+def _html(study: Study, view: View) -> bytes:
+    from memops.report.html import html  # noqa: PLC0415 - a page takes more than the others need
+
+    return html([study], view)
+
+
 FILES: dict[str, Callable[[Study, View], bytes]] = {
+    "html": _html,
     "pprof": pprof,
     "speedscope": speedscope,
     "svg": svg,

@@ -74,15 +74,24 @@ def graph(study: Study, view: View) -> list[str]:
 
 
 def _title(study: Study, unit: str) -> str:
-    inputs, process = study.inputs, study.process
-    place = " on ".join(filter(None, (inputs.app, inputs.host)))
-    who = f"pid {process.pid}" if process.pid is not None else "process"
-    program = process.executable.rpartition("/")[2]
-    who = f"{who} ({program})" if program else who
+    process = study.process
     dumps = f"{process.dumps} dump{'s' * (process.dumps != 1)}"
     every = f"a sample every {format_size(study.interval)}" if study.interval > 1 else "no sampling"
-    head = f"{place}, {who}" if place else who
+    head = ", ".join(filter(None, (place_of(study), who(study))))
     return f"{head}: {dumps}, {every}, {amount(study.analysis.live, unit=unit)} live"
+
+
+def place_of(study: Study) -> str:
+    """The app and its host, ``orders on web-1``; nothing where neither is known."""
+    return " on ".join(filter(None, (study.inputs.app, study.inputs.host)))
+
+
+def who(study: Study) -> str:
+    """The process and its program: ``pid 12 (java)``."""
+    process = study.process
+    pid = f"pid {process.pid}" if process.pid is not None else "process"
+    program = process.executable.rpartition("/")[2]
+    return f"{pid} ({program})" if program else pid
 
 
 def sentences(study: Study, unit: str = "auto") -> list[str]:
@@ -135,6 +144,12 @@ def short_module(call: Call) -> str:
 
 def next_step(study: Study) -> str:
     """The next command to type, for this very study."""
+    again = shlex.join(["memops", "analyze", *_subject(study)])
+    return missing_step(study) or f"{again} --html report.html, for a page with a flame graph"
+
+
+def missing_step(study: Study) -> str:
+    """What to type to learn what this very study lacks; nothing where it lacks nothing."""
     analysis, inputs = study.analysis, study.inputs
     reasons = " ".join(reason for reason, size in analysis.unnamed if size)
     again = shlex.join(["memops", "analyze", *_subject(study)])
@@ -149,7 +164,7 @@ def next_step(study: Study) -> str:
         return f"let its runtime write a perf map, then {again} --perf-map /tmp/perf-{pid}.map"
     if "no file" in reasons or "another build" in reasons:
         return f"{again} --symbols DIR, a directory with the host's programs and libraries"
-    return f"{again} --folded > stacks.folded, for a flame graph"
+    return ""
 
 
 def _java_step(java: JavaNaming, again: str, study: Study) -> str:

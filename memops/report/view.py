@@ -21,7 +21,8 @@ class View:
 
     Sizes for people are in *unit* of `UNITS` (but for the sampling interval); the table is *by* one of `GROUPINGS`, *sort* of `SORTS`
     first. *tree* asks for the call tree instead, without what has less than that share (0 to 1);
-    *peek* for the callers and callees of the functions that match.
+    *peek* for the callers and callees of the functions that match. *command* is what was typed, and *made*
+    when (seconds since the epoch), for a report that tells where it comes from.
     """
 
     top: int = 10
@@ -31,6 +32,8 @@ class View:
     by: str = "function"
     tree: float | None = None
     peek: re.Pattern[str] | None = None
+    command: str = ""
+    made: float | None = None
 
     @property
     def is_ranked(self) -> bool:

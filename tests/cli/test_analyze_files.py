@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+import time
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -42,6 +44,22 @@ def test_files_for_other_programs_are_written_beside_the_report(tmp_path: Path) 
 
 def test_the_table_of_jeprof_is_one_of_the_styles() -> None:
     assert run("leak", "--jeprof").output.startswith("Total: 8.2 MB\n     7.8  94.2%  94.2% ")
+
+
+def test_a_page_says_which_command_made_it(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    run("leak", "--focus", "refresh cache|main", "--symbols", "leak/symbols", "--html", str(page))
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text())
+    assert found
+    data = json.loads(found[1])
+
+    assert data["command"] == (
+        f"memops analyze leak --focus 'refresh cache|main' --symbols leak/symbols --html {page}"
+    )
+    assert data["made"] == pytest.approx(time.time(), abs=60)
+    assert [each["path"] for each in data["studies"][0]["files"][:1]] == [
+        "leak/leak.2696.0.i0.heap.gz"
+    ]
 
 
 def test_a_single_dump_without_names_and_times_is_written_too(tmp_path: Path) -> None:

@@ -53,12 +53,14 @@ for what; do
         need dwz dwz
         need bzip2 bzip2
         need git git
+        need chromium chromium
         if [ "$as_root" != no ]; then need sudo sudo; fi
         [ -e /usr/include/stdio.h ] || missing="$missing libc6-dev"
         ;;
     bench)
         need g++ g++
         need jeprof libjemalloc-dev
+        need chromium chromium
         need openssl openssl
         ;;
     jdk) need javac default-jdk-headless ;;

@@ -219,6 +219,13 @@ def test_a_final_dump_after_the_program_freed_all_is_not_compared() -> None:
     assert found.analysis.culprits[0].amount.bytes > 10_000_000
 
 
+def test_the_dumps_that_were_compared_are_told_in_their_order() -> None:
+    found = study(read.inputs("jvm"))
+
+    assert [read.sequence(each) for each in found.compared] == [0, 2, 4, 6, 7]
+    assert [found.first, found.last] == [found.compared[0], found.compared[-1]]
+
+
 def test_a_base_of_the_users_choice_is_compared_with() -> None:
     first, *_, last = (Path("leak") / path.name for path in sorted(
         read.dumps("leak"), key=lambda path: int(path.name.split(".")[2])))  # fmt: skip
