@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14)
 _NORMAL = 1.96
 _MAD = 1.4826  # from the median deviation to one sigma of a normal distribution
+_MANY = 10  # dumps, from which on one odd one among them does not count
+_EFFICIENCY = 0.95  # of Theil and Sen's slope (Sen 1968): 3/pi of that of least squares
 _FEW = 4  # dumps, below which nothing is told from noise but a line that is clear anyway
 _ENOUGH = 6  # dumps, from which on the two halves are looked at apart
 _SLOWED = 0.25
@@ -108,10 +110,20 @@ def fit(times: Times, sizes: Sequence[int], interval: int) -> tuple[float, float
     if len(times) < 3:  # noqa: PLR2004 - two points have no scatter
         return slope, sqrt(rate * (abs(sizes[0]) + abs(sizes[-1]))) / times.span
     offsets = [size - slope * time for time, size in zip(times.moments, sizes, strict=True)]
-    level = median(offsets)
-    scatter = (_MAD * median([abs(offset - level) for offset in offsets])) ** 2
     sampling = rate * abs(sizes[-1] - sizes[0]) / times.span**2
-    return slope, sqrt(scatter / times.width + sampling)
+    return slope, sqrt(_scatter(offsets) / (_EFFICIENCY * times.width) + sampling)
+
+
+def _scatter(offsets: Sequence[float]) -> float:
+    """The variance of *offsets* from a line that was laid through them.
+
+    Of few the median deviation says too little (of three it is always nothing).
+    """
+    level, freedom = median(offsets), len(offsets) - 2
+    deviations = [abs(offset - level) for offset in offsets]
+    if len(offsets) < _MANY:
+        return sum(each * each for each in deviations) / freedom
+    return (_MAD * median(deviations)) ** 2 * len(offsets) / freedom
 
 
 def median(values: Sequence[float]) -> float:

@@ -1,0 +1,89 @@
+"""Growth rates with their errors, over several lives and hosts.
+
+The lives of a window are pooled by their length, not by how sure each is: the sampling variance of a
+rate grows with the rate itself, so weights of the inverse variance favour lives that by chance look
+slow, and what is asked for is the growth of the whole time anyway.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+from memops.profile.growth.trend import fit, student
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from memops.profile.growth.trend import Times
+
+_CERTAIN = 1e9  # degrees of freedom of an error that is known rather than measured
+
+
+class Rate(NamedTuple):
+    """Growth in bytes a second, measured over so many *seconds* with so many *dumps*.
+
+    *variance* is that of *mean*, known with *freedom* degrees of freedom.
+    """
+
+    mean: float
+    variance: float
+    freedom: float
+    seconds: float
+    dumps: int
+
+    @property
+    def spread(self) -> float:
+        """How far from the mean the truth lies at most, with 95 %."""
+        return student(self.freedom) * sqrt(self.variance)
+
+    @property
+    def low(self) -> float:
+        """The low end of the interval that holds the truth with 95 %."""
+        return self.mean - self.spread
+
+    @property
+    def high(self) -> float:
+        """The high end of it."""
+        return self.mean + self.spread
+
+
+def rate(times: Times, sizes: Sequence[int], interval: int) -> Rate:
+    """The rate of one life, of which *sizes* were live at *times* (sampled at *interval* bytes)."""
+    slope, error = fit(times, sizes, interval)
+    freedom = len(times) - 2 or _CERTAIN
+    return Rate(slope, error**2, freedom, times.span, len(times))
+
+
+def pooled(lives: Sequence[Rate]) -> Rate:
+    """The rate of a host over all the time in which dumps of its *lives*, at least one, tell."""
+    seconds = sum(each.seconds for each in lives)
+    shares = [(each.seconds / seconds, each) for each in lives]
+    mean = sum(share * each.mean for share, each in shares)
+    variance, freedom = _error((share**2 * each.variance, each.freedom) for share, each in shares)
+    return Rate(mean, variance, freedom, seconds, sum(each.dumps for each in lives))
+
+
+def total(hosts: Sequence[Rate]) -> Rate:
+    """What all *hosts* together grow by."""
+    variance, freedom = _error((each.variance, each.freedom) for each in hosts)
+    return Rate(
+        sum(each.mean for each in hosts),
+        variance,
+        freedom,
+        sum(each.seconds for each in hosts),
+        sum(each.dumps for each in hosts),
+    )
+
+
+def difference(before: Rate, after: Rate) -> Rate:
+    """How much faster *after* is than *before*."""
+    return total([after, before._replace(mean=-before.mean)])
+
+
+def _error(parts: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """The variance of a sum of (variance, freedom), and its freedom (Welch and Satterthwaite)."""
+    known = list(parts)
+    variance = sum(each for each, _ in known)
+    doubt = sum(each**2 / freedom for each, freedom in known)
+    return variance, min(variance**2 / doubt, _CERTAIN) if doubt > 0 else _CERTAIN
