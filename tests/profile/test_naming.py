@@ -6,8 +6,10 @@ import pytest
 
 from memops.profile.growth.naming import Lexicon, Vocabulary
 from memops.profile.memory.maps import AddressSpace, Mapping
-from memops.profile.symbols.frame import locate
-from memops.profile.symbols.names import ElfSymbols, JitSymbols, Names
+from memops.profile.symbols.files import ElfSymbols
+from memops.profile.symbols.frame import JIT, Frame, locate
+from memops.profile.symbols.jit import JitSymbols
+from memops.profile.symbols.names import Names
 from memops.profile.symbols.perfmap import parse_perf_map
 
 ID, OTHER = "aa" * 20, "bb" * 20
@@ -53,6 +55,13 @@ def test_jit_code_without_a_name_is_never_the_same_in_two_lives() -> None:
     lexicon = Lexicon()
 
     assert code(lexicon, FIRST, jit=" ") != code(lexicon, FIRST, jit=" ")
+
+
+def test_jit_code_without_a_name_is_the_same_throughout_a_life() -> None:
+    words = Vocabulary(Names((JitSymbols(),)), lambda _frame, _name: False, Lexicon())
+
+    assert words[Frame.at(JIT, 0x7F00, "1")] == words[Frame.at(JIT, 0x7F00, "2")]
+    assert words[Frame.at(JIT, 0x7F00, "1")] != words[Frame.at(JIT, 0x7F10, "1")]
 
 
 def test_jit_code_with_a_name_is_the_same_wherever_it_was_compiled() -> None:
