@@ -49,10 +49,14 @@ class Rate(NamedTuple):
 
 
 def rate(times: Times, sizes: Sequence[int], interval: int) -> Rate:
-    """The rate of one life, of which *sizes* were live at *times* (sampled at *interval* bytes)."""
+    """The rate of one life, of which *sizes* were live at *times* (sampled at *interval* bytes).
+
+    What was never sampled may be there all the same: about one *interval* of it.
+    """
     slope, error = fit(times, sizes, interval)
+    unseen = interval if interval > 1 else 0
     freedom = len(times) - 2 or _CERTAIN
-    return Rate(slope, error**2, freedom, times.span, len(times))
+    return Rate(slope, error**2 + (unseen / times.span) ** 2, freedom, times.span, len(times))
 
 
 def pooled(lives: Sequence[Rate]) -> Rate:
