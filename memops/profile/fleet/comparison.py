@@ -112,11 +112,13 @@ def change(before: Sequence[Rate | None], after: Sequence[Rate | None]) -> Chang
 def _more(before: Rate, after: Rate, found: Rate) -> int:
     """How many further dumps would show a change by half; 0 where it would show, or never will.
 
-    Only the later window can still be added to: the doubt of the earlier one stays.
+    Or one as large as it looks, if that is more. Only the later window can still be added to: the
+    doubt of the earlier one stays.
     """
     wanted = _HALF * max(abs(before.mean), abs(after.mean))
     if found.spread <= wanted and min(before.dumps, after.dumps) >= _ENOUGH:
         return 0
+    wanted = max(wanted, abs(found.mean))
     if before.spread >= wanted:
         return 0
     missing = max(_ENOUGH - after.dumps, 1)

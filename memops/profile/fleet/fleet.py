@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from math import hypot
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from memops.profile.fleet.lives import HostLives, most_changed
@@ -57,8 +58,8 @@ class FleetRow(NamedTuple):
     """A function on all hosts: *codes* are itself and its caller, as indices into *words*.
 
     *rate* is the sum of those of the *hosts*; *live* what the last dumps hold. *growing* are the hosts
-    on which it surely grows; *first* is the host on which it was seen first, and when. The row of
-    everything together has no codes.
+    on which it surely grows; *first* is the host on which it first did, and when that life began. The
+    row of everything together has no codes.
     """
 
     codes: Codes
@@ -105,10 +106,9 @@ def fleet(
     """
     now = tuple(HostLives(host.host, (_newest(host),)) for host in hosts)
     live = reduce(merged, (host.last.rows for host in now), Rows())
-    first = _first(hosts)
     known = labels or {}
     found = (_row(codes, now, live, known) for codes in most_changed(now, _CANDIDATES))
-    rows = [row._replace(first=first[row.codes]) for row in found if row]
+    rows = [row._replace(first=_first(row.codes, hosts)) for row in found if row]
     ordered = sorted(rows, key=lambda row: (-row.rate.mean, row.calls))
     silent = tuple(host.host for host in now if host.whole() is None)
     return Fleet(app, now, _whole(now, live), tuple(ordered), silent, (*notes, *_older(hosts, now)))
@@ -125,15 +125,14 @@ def _older(hosts: Sequence[HostLives], now: Sequence[HostLives]) -> list[str]:
             for host, shown in zip(hosts, now, strict=True) if host.last is not shown.last]  # fmt: skip
 
 
-def _first(hosts: Sequence[HostLives]) -> Map[Codes, tuple[str, float]]:
-    """On which host each function was seen first, and when, in any life."""
-    found: dict[Codes, tuple[str, float]] = {}
-    for host in hosts:
-        for life in host.lives:
-            for codes, time in life.seen.items():
-                if codes not in found or time < found[codes][1]:
-                    found[codes] = (host.host, time)
-    return found
+def _first(codes: Codes, hosts: Sequence[HostLives]) -> tuple[str, float] | None:
+    """The host of the first life in which a function surely grows, and when that life began."""
+    known = [(life.first, host.host, life) for host in hosts for life in host.lives]
+    lives = sorted(known, key=itemgetter(0, 1))
+    found = (
+        (host, time) for time, host, life in lives if (each := life.rate(codes)) and each.low > 0
+    )
+    return next(found, None)
 
 
 def outliers(rates: Map[str, Rate]) -> tuple[Outlier, ...]:

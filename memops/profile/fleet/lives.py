@@ -214,7 +214,7 @@ def _program(run: Run) -> str:
 def _life(source: _Source, run: Run, reader: Reader, lexicon: Lexicon) -> Life:
     inputs, mappings = source.inputs, run.last.mappings
     jit = read_jit_symbols(inputs.perf_maps, inputs.times)
-    names = Names((*inputs.names, elf_symbols(inputs.symbols, mappings), jit))
+    names = Names((*inputs.names, elf_symbols(inputs.symbols, mappings, inputs.kept), jit))
     words = Vocabulary(names, allocator_test(allocator_module(run.last)), lexicon)
     shape = partial(blamed, words=lexicon.calls)
     condenser = Condenser(words, inputs.build_ids, shape, remember=len(run.files) > 1)

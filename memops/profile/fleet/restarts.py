@@ -44,16 +44,30 @@ class RestartRow:
         return len(told) > 1 and all(each.low > 0 for each in told)
 
     @property
-    def is_new(self) -> bool:
-        """Whether it surely grows in a life since the first that knows it, as it did not before.
+    def grows_since(self) -> int | None:
+        """The number of the first life in which it surely grows, if it surely grew less before.
 
-        Sampling may have missed it before: so that must be shown of the earlier rates, too.
+        Sampling may have missed it before: so that must be shown of all earlier rates.
         """
-        sure = [each for each in self.rates[self.since - 1 :] if each and each.low > 0]
-        if self.since == 1 or not sure:
+        at = next((at for at, each in enumerate(self.rates) if each and each.low > 0), 0)
+        known = [each for each in self.rates[:at] if each is not None]
+        later = self.rates[at]
+        if not known or later is None:
+            return None
+        return at + 1 if all(each.high < _HALF * later.mean for each in known) else None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no life knows it before the one since which it grows."""
+        return self.since == self.grows_since
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it surely grew in each life but the last, and there by less than half."""
+        told = [each for each in self.rates if each is not None]
+        if len(told) < 2 or any(each.low <= 0 for each in told[:-1]):  # noqa: PLR2004 - a pair
             return False
-        half = _HALF * max(each.mean for each in sure)
-        return all(each is None or each.high < half for each in self.rates[: self.since - 1])
+        return told[-1].high < _HALF * min(each.mean for each in told[:-1])
 
 
 @dataclass(frozen=True, slots=True)
