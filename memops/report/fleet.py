@@ -161,4 +161,4 @@ def _next(fleet: Fleet) -> str:
     rates = fleet.whole.hosts
     host = odd[0].host if odd else max(rates, key=lambda each: rates[each].mean)
     again = ["--app", fleet.app, "--host", host] if fleet.app else [host]
-    return f"{shlex.join(['memops', 'analyze', *again])}, for the stacks of that host"
+    return f"{shlex.join(['memops', 'analyze', *again])}, for the stacks there"

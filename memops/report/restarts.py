@@ -52,7 +52,7 @@ def restarts_text(found: Restarts, view: View) -> str:
 def _next(found: Restarts) -> str:
     host = found.host.host
     again = ["--app", found.app, "--host", host] if found.app else filter(None, [host])
-    return f"{shlex.join(['memops', 'analyze', *again])}, for the stacks of the newest life"
+    return f"{shlex.join(['memops', 'analyze', *again])}, for the stacks"
 
 
 def _sentences(found: Restarts, per: int, name: str) -> list[str]:

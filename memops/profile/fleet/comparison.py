@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memops.profile.fleet.lives import most_changed
-from memops.profile.fleet.rates import Rate, difference, total
-from memops.profile.growth.trend import MOST_MORE, further
+from memops.profile.fleet.rates import Rate, difference, further, total
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,7 +122,7 @@ def _more(before: Rate, after: Rate, found: Rate) -> int:
         return 0
     missing = max(_ENOUGH - after.dumps, 1)
     allowed = (wanted**2 - before.spread**2) ** _HALF
-    return min(max(further(after.dumps, allowed, after.spread), missing), MOST_MORE)
+    return max(further(after, allowed), missing)
 
 
 def _sum(rates: Sequence[Rate | None]) -> Rate | None:

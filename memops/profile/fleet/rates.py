@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
-from memops.profile.growth.trend import fit, student
+from memops.profile.growth.trend import MOST_MORE, fit, student
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +23,8 @@ _CERTAIN = 1e9  # degrees of freedom of an error that is known rather than measu
 class Rate(NamedTuple):
     """Growth in bytes a second, measured over so many *seconds* with so many *dumps*.
 
-    *variance* is that of *mean*, known with *freedom* degrees of freedom.
+    *variance* is that of *mean*, known with *freedom* degrees of freedom; so much of it as is
+    *sampled* is the error of the sampling, which falls the slower with further dumps.
     """
 
     mean: float
@@ -31,6 +32,7 @@ class Rate(NamedTuple):
     freedom: float
     seconds: float
     dumps: int
+    sampled: float = 0.0
 
     @property
     def spread(self) -> float:
@@ -54,9 +56,12 @@ def rate(times: Times, sizes: Sequence[int], interval: int) -> Rate:
     What was never sampled may be there all the same: about one *interval* of it.
     """
     slope, error = fit(times, sizes, interval)
-    unseen = interval if interval > 1 else 0
+    sampling = interval if interval > 1 else 0
+    unseen = (sampling / times.span) ** 2
+    sampled = sampling * abs(sizes[-1] - sizes[0]) / times.span**2 + unseen
     freedom = len(times) - 2 or _CERTAIN
-    return Rate(slope, error**2 + (unseen / times.span) ** 2, freedom, times.span, len(times))
+    variance = error**2 + unseen
+    return Rate(slope, variance, freedom, times.span, len(times), min(sampled, variance))
 
 
 def pooled(lives: Sequence[Rate]) -> Rate:
@@ -65,7 +70,8 @@ def pooled(lives: Sequence[Rate]) -> Rate:
     shares = [(each.seconds / seconds, each) for each in lives]
     mean = sum(share * each.mean for share, each in shares)
     variance, freedom = _error((share**2 * each.variance, each.freedom) for share, each in shares)
-    return Rate(mean, variance, freedom, seconds, sum(each.dumps for each in lives))
+    sampled = sum(share**2 * each.sampled for share, each in shares)
+    return Rate(mean, variance, freedom, seconds, sum(each.dumps for each in lives), sampled)
 
 
 def total(hosts: Sequence[Rate]) -> Rate:
@@ -77,12 +83,27 @@ def total(hosts: Sequence[Rate]) -> Rate:
         freedom,
         sum(each.seconds for each in hosts),
         sum(each.dumps for each in hosts),
+        sum(each.sampled for each in hosts),
     )
 
 
 def difference(before: Rate, after: Rate) -> Rate:
     """How much faster *after* is than *before*."""
     return total([after, before._replace(mean=-before.mean)])
+
+
+def further(found: Rate, wanted: float) -> int:
+    """How many more dumps at the same pace bring the spread of *found* down to *wanted*.
+
+    The variance of the scatter about the line falls with the third power of their number, that of
+    the sampling with the first. At most `MOST_MORE`.
+    """
+    for more in range(MOST_MORE):
+        scale = 1 + more / found.dumps
+        scatter, sampled = (found.variance - found.sampled) / scale**3, found.sampled / scale
+        if student(found.freedom + more) * sqrt(scatter + sampled) <= wanted:
+            return more
+    return MOST_MORE
 
 
 def _error(parts: Iterable[tuple[float, float]]) -> tuple[float, float]:

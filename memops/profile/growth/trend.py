@@ -198,14 +198,14 @@ def _goes_up_and_down(sizes: Sequence[int], interval: int) -> bool:
 def _more(times: Times, sizes: Sequence[int], slope: float, spread: float) -> int:
     """How many further dumps at the same pace halve the doubt, and outlast a pause."""
     count = len(times)
-    more = further(count, slope / 2, spread) if slope > 0 else max(_FEW - count, 1)
+    more = _further(count, slope / 2, spread) if slope > 0 else max(_FEW - count, 1)
     if slope > spread and count >= _ENOUGH:
         pace = times.span / (count - 1)
         more = max(more, ceil(2 * _calm(times, sizes) / pace) + 1 - count)
     return min(max(more, _FEW - count, 1), MOST_MORE)
 
 
-def further(count: int, wanted: float, spread: float) -> int:
+def _further(count: int, wanted: float, spread: float) -> int:
     """How many more dumps than *count* bring *spread* down to *wanted*; 0 where it is.
 
     The error of a slope falls with the number of dumps to the power 1.5.
