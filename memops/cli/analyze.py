@@ -84,7 +84,9 @@ def command(
     views, several = take(Views, more), take(Several, more)
     written = {name: path for name, path in more.items() if path}
     window = views.period(since, until)
-    alone = one_process(style, [*written, *(["push"] if push_to else [])], views, pid=pid, base=base)
+    alone = one_process(
+        style, [*written, *(["push"] if push_to else [])], views, pid=pid, base=base
+    )
     given = with_names(chosen(files, app, host, several, alone), symbols, perf_map)
     rest = several.show(given, views.view(top, _width()), style or "text", window=window,
                         keep_going=keep_going, alone=alone)  # fmt: skip

@@ -46,7 +46,7 @@ def command(
     collected is looked at.
     """
     from memops.cli.analyze import collected
-    from memops.cli.lives import by_app, given_hosts, with_names
+    from memops.cli.lives import by_app, given_hosts, say, with_names
     from memops.profile.fleet.comparison import compare
     from memops.profile.fleet.lives import read_lives
     from memops.profile.growth.naming import Lexicon
@@ -68,4 +68,4 @@ def command(
         ]
         notes = dict.fromkeys(note for side in sides for note in side.notes)
         found = compare(name, sides[0].hosts, sides[1].hosts, list(notes))
-        click.echo(show(found, view), nl=False)
+        say(show(found, view))

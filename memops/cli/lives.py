@@ -113,7 +113,7 @@ def show_fleets(
         _gap(at, style)
         read = read_lives(inputs, window=window, keep_going=keep_going)
         found = fleet(app, read.hosts, labels, read.notes)
-        click.echo((fleet_json if style == "json" else fleet_text)(found, view), nl=False)
+        say((fleet_json if style == "json" else fleet_text)(found, view))
 
 
 def show_restarts(
@@ -136,7 +136,7 @@ def show_restarts(
         for host in read.hosts:
             _gap(shown, style)
             found = restarts(app, host, read.notes if host is read.hosts[0] else ())
-            click.echo((restarts_json if style == "json" else restarts_text)(found, view), nl=False)
+            say((restarts_json if style == "json" else restarts_text)(found, view))
             shown += 1
 
 
@@ -146,6 +146,15 @@ def by_app(subjects: Iterable[Inputs]) -> list[tuple[str, list[Inputs]]]:
     for each in subjects:
         apps.setdefault(each.app, []).append(each)
     return list(apps.items())
+
+
+def say(text: str) -> None:
+    """Print *text* as far as standard output can write it."""
+    import sys
+
+    from memops.report.safe import encodable
+
+    click.echo(encodable(text, sys.stdout.encoding), nl=False)
 
 
 def _gap(at: int, style: str) -> None:

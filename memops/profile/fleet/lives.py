@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from memops.errors import UsageError
@@ -28,7 +27,7 @@ from memops.profile.symbols.jit import read_jit_symbols
 from memops.profile.symbols.names import Names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from collections.abc import Mapping as Map
 
     from memops.profile.growth.naming import Call, Codes, Row
@@ -207,6 +206,16 @@ def _successive(
     return sorted(chosen, key=lambda each: each[0].span), notes
 
 
+def pairs(lexicon: Lexicon) -> Callable[[Codes], Codes]:
+    """What makes of a stack the function to blame and its caller, on whichever line they call."""
+
+    def whole(code: int) -> int:
+        call = lexicon.calls[code]
+        return lexicon.code(call._replace(source="")) if call.source else code
+
+    return lambda codes: tuple(map(whole, blamed(codes, lexicon.calls)))
+
+
 def _program(run: Run) -> str:
     return run.last.executable.removesuffix(" (deleted)").rpartition("/")[2]
 
@@ -216,8 +225,7 @@ def _life(source: _Source, run: Run, reader: Reader, lexicon: Lexicon) -> Life:
     jit = read_jit_symbols(inputs.perf_maps, inputs.times)
     names = Names((*inputs.names, elf_symbols(inputs.symbols, mappings, inputs.kept), jit))
     words = Vocabulary(names, allocator_test(allocator_module(run.last)), lexicon)
-    shape = partial(blamed, words=lexicon.calls)
-    condenser = Condenser(words, inputs.build_ids, shape, remember=len(run.files) > 1)
+    condenser = Condenser(words, inputs.build_ids, pairs(lexicon), remember=len(run.files) > 1)
     found = read_run(
         run, condenser, reader, epoch=jit.epoch, time_of=lambda path: time_of(path, inputs)
     )

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from memops.errors import UsageError
-from memops.profile.fleet.lives import read_lives
+from memops.profile.fleet.lives import pairs, read_lives
 from memops.profile.fleet.restarts import restarts
+from memops.profile.growth.naming import Call, Lexicon
 from memops.profile.growth.window import Window
 from memops.profile.study import Inputs
 from tests.corpus import read
@@ -82,6 +83,23 @@ def test_the_same_function_of_another_build_is_the_same_row() -> None:
     functions = [row.calls[0].function for row in found.rows]
 
     assert functions.count("rent_page") == functions.count("refresh_cache") == 1
+
+
+def test_a_function_is_the_same_on_another_line_of_another_release() -> None:
+    lexicon = Lexicon()
+    stacks = [
+        tuple(lexicon.code(Call(name, "shop", "", f"shop.c:{line + at}")) for at, name in
+              enumerate(("rent_page", "serve_request", "main")))
+        for line in (10, 20)
+    ]  # fmt: skip
+
+    one, other = map(pairs(lexicon), stacks)
+
+    assert stacks[0] != stacks[1]
+    assert one == other
+    assert [lexicon.calls[code] for code in one] == [
+        Call("rent_page", "shop"), Call("serve_request", "shop"),
+    ]  # fmt: skip
 
 
 def test_a_broken_dump_is_refused_or_left_out(tmp_path: Path) -> None:
