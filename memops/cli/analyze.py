@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from memops.cli.analyze_options import Views, viewed
+from memops.cli.lives import Several, given_hosts, is_fleet, several_options, with_names
+from memops.cli.options import as_paths as _paths
+from memops.cli.options import report_width as _width
 from memops.cli.options import take
 from memops.cli.push import push, push_options, target
 from memops.errors import UsageError
@@ -23,15 +27,6 @@ if TYPE_CHECKING:
 
 TYPED = "memops.analyze.typed"
 """Under which a context keeps the words that were typed."""
-
-
-def _paths(_context: click.Context, _parameter: click.Parameter, value: object) -> object:
-    """Texts of the command line as paths; pathlib takes its time, so only here."""
-    from pathlib import Path
-
-    if isinstance(value, tuple):
-        return [Path(each) for each in value]
-    return Path(str(value)) if value is not None else None
 
 
 class _Command(click.Command):
@@ -74,6 +69,7 @@ class _Command(click.Command):
 @click.option("--until", metavar="TIME", help="Dumps until then.")
 @viewed
 @push_options
+@several_options
 @click.option("--keep-going", is_flag=True, help="Leave broken files out, and say so.")
 @click.option("--app", help="Of what was collected, this app only (app+program: a child of it).")
 @click.option("--host", help="Of what was collected, this host only.")
@@ -95,51 +91,66 @@ def command(
     """Compare the last heap dump of a process with its first, or show what a single one holds.
 
     FILE is a jemalloc heap dump (.heap, also gzipped), DIR a directory of them. Without any, what
-    was collected last of each app and host is analysed. No inventory and no network is needed.
+    was collected last of each app and host is analysed; an app on several hosts, or several DIR, are
+    told of as one fleet. No inventory and no network is needed.
     """
     import shlex
-    from dataclasses import replace
-    from pathlib import Path
-
-    from memops.profile.study import Inputs
 
     push_to = target(more.pop("push"), more.pop("push_credentials"))
-    views = take(Views, more)
-    subjects = [Inputs(files)] if files else collected(app, host)
-    kept = _kept_lines()
-    given = [
-        replace(
-            each,
-            symbols=[*symbols, *each.symbols, Path("/usr/lib/debug")],
-            kept=kept,
-            perf_maps=[*each.perf_maps, *perf_map],
-        )
-        for each in subjects
-    ]
+    views, several = take(Views, more), take(Several, more)
+    written = {name: path for name, path in more.items() if path}
+    window = views.period(since, until)
+    alone = one_process(
+        style, [*written, *(["push"] if push_to else [])], views, pid=pid, base=base
+    )
+    given = with_names(chosen(files, app, host, several, alone), symbols, perf_map)
+    rest = several.show(given, views.view(top, _width()), style or "text", window=window,
+                        keep_going=keep_going, alone=alone)  # fmt: skip
     show(
-        given,
+        rest,
         style=style or "text",
         top=top,
         pid=pid,
         base=base,
         keep_going=keep_going,
-        window=views.period(since, until),
-        written={name: path for name, path in more.items() if path},
+        window=window,
+        written=written,
         views=views,
         push_to=push_to,
         typed=shlex.join(["memops", "analyze", *click.get_current_context().meta[TYPED]]),
     )
 
 
-def _kept_lines() -> Path | None:
-    """Where lines of debug information are kept, if the extra that reads them is there."""
-    from memops.profile.symbols.dwarf import installed
+def one_process(
+    style: str | None, written: Sequence[str], views: Views, *, pid: int | None, base: Path | None
+) -> str:
+    """The option that asks for one process rather than several lives; empty where none does."""
+    usual = Views(window=views.window)
+    asked = {f"--{style}": style not in {None, "json"}, "--pid": pid is not None,
+             "--base": base is not None, **{f"--{name}": True for name in written},
+             **{f"--{each.name.replace('_', '-')}": getattr(views, each.name) != getattr(usual, each.name)
+                for each in fields(usual)}}  # fmt: skip
+    return next((name for name, given in asked.items() if given), "")
 
-    if not installed():
-        return None
-    from platformdirs import user_cache_path
 
-    return user_cache_path("memops") / "lines"
+def chosen(
+    files: Sequence[Path], app: str | None, host: str | None, several: Several, alone: str
+) -> list[Inputs]:
+    """What the command line is about: one process, or the lives and hosts of a fleet.
+
+    *alone* is the option that asks for one process. Raises `UsageError` where it excludes what is
+    asked of *several*.
+    """
+    from memops.profile.study import Inputs
+
+    if alone and several.across_restarts:
+        raise UsageError("--across-restarts", f"is about several lives, and {alone} about one",
+                         "leave one of them out")  # fmt: skip
+    if not files:
+        return collected(app, host, every_life=several.across_restarts)
+    if several.across_restarts or (is_fleet(files) and not (alone or several.each)):
+        return given_hosts(files)
+    return [Inputs([path]) for path in files] if several.each else [Inputs(files)]
 
 
 def show(
@@ -203,8 +214,12 @@ def _write(name: str, path: Path, found: Study, view: View) -> None:
         raise UsageError(str(path), reason, f"give --{name} a file that can be written") from error
 
 
-def collected(app: str | None = None, host: str | None = None) -> list[Inputs]:
+def collected(
+    app: str | None = None, host: str | None = None, *, every_life: bool = False
+) -> list[Inputs]:
     """What was collected last of each app and host, or of *app* and *host* only.
+
+    With *every_life* all that was ever collected of them, life by life.
 
     What an app's children wrote is left out unless asked for by its name (``app+program``). Raises
     `UsageError` where nothing was collected.
@@ -219,8 +234,12 @@ def collected(app: str | None = None, host: str | None = None) -> list[Inputs]:
             which = " of ".join(filter(None, (app, host))) or "nothing"
             what = "nothing was collected yet" if which == "nothing" else f"nothing of {which} here"
             raise UsageError("analyze", what, "memops collect it, or name heap files")
-        return [_newest(store, [each for each in heaps if (each.app, each.host) == owner])
-                for owner in parents]  # fmt: skip
+        groups: dict[tuple[str, ...], list[Artifact]] = {}
+        for each in heaps:
+            if (each.app, each.host) in parents:
+                key = (each.app, each.host, each.life if every_life else "")
+                groups.setdefault(key, []).append(each)
+        return [_newest(store, group) for group in groups.values()]
 
 
 def _newest(store: Store, heaps: Sequence[Artifact]) -> Inputs:
@@ -246,13 +265,3 @@ def _newest(store: Store, heaps: Sequence[Artifact]) -> Inputs:
         perf_maps=[store.path(each) for each in found if each.kind == "perfmap"],
         build_ids=build_ids,
     )
-
-
-def _width() -> int:
-    """The terminal's columns, or a stable width where the output goes elsewhere."""
-    import shutil
-    import sys
-
-    from memops.report.view import WIDTH
-
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH

@@ -22,6 +22,7 @@ COMMANDS = {
     "status": ("memops.cli.status", "What memops has changed on hosts, and how their apps run."),
     "collect": ("memops.cli.collect", "Bring heap profiles and memory maps home."),
     "analyze": ("memops.cli.analyze", "Name the functions whose memory grows."),
+    "compare": ("memops.cli.compare", "Whether growth fell after a change, and how sure that is."),
     "rollback": ("memops.cli.rollback", "Undo what memops changed, byte for byte."),
     "extend": ("memops.cli.extend", "Move the time at which hosts undo by themselves."),
     "play": ("memops.cli.play", "Run a playbook."),

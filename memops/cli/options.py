@@ -110,3 +110,22 @@ app_options = _options(
 def take(cls: type[Any], given: dict[str, Any]) -> Any:
     """The value of dataclass *cls* made from the options it names, taken out of *given*."""
     return cls(**{name: given.pop(name) for name in cls.__dataclass_fields__})
+
+
+def as_paths(_context: click.Context, _parameter: click.Parameter, value: object) -> object:
+    """Texts of the command line as paths; pathlib takes its time, so only here."""
+    from pathlib import Path
+
+    if isinstance(value, tuple):
+        return [Path(each) for each in value]
+    return Path(str(value)) if value is not None else None
+
+
+def report_width() -> int:
+    """The terminal's columns, or a stable width where the output goes elsewhere."""
+    import shutil
+    import sys
+
+    from memops.report.view import WIDTH
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH

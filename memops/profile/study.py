@@ -112,7 +112,7 @@ def study(
     condenser = Condenser(words, inputs.build_ids, shape, remember=len(chosen.files) > 1)
     found = read_run(
         chosen, condenser, reader, base=base, epoch=jit.epoch,
-        time_of=lambda path: _time(path, inputs),
+        time_of=lambda path: time_of(path, inputs),
     )  # fmt: skip
     single, calls = len(found.paths) == 1, words.lexicon.calls
     process = chosen.process(found.live)
@@ -151,7 +151,7 @@ def _shape(filters: Filters, words: Vocabulary) -> Callable[[Codes], Codes | Non
 def _runs(inputs: Inputs, pid: int | None, reader: Reader, window: Window | None) -> list[Run]:
     files = find_dumps(inputs.dumps)
     if window is not None:
-        files = within(window, files, lambda path: _time(path, inputs))
+        files = within(window, files, lambda path: time_of(path, inputs))
     groups = by_process(files, one_directory=not inputs.life)
     wanted = [group for group in groups if pid is None or group[0].pid == pid]
     if not wanted:
@@ -177,7 +177,8 @@ def _without_lines(elf: ElfSymbols) -> list[str]:
     return [f"{what}: {names[0]}{more} debug information"]
 
 
-def _time(path: Path, inputs: Inputs) -> float:
+def time_of(path: Path, inputs: Inputs) -> float:
+    """When the dump at *path* was written, in seconds since the epoch."""
     time = inputs.times.get(path)
     return path.stat().st_mtime if time is None else time
 

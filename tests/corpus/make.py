@@ -197,11 +197,11 @@ def keep(name: str, out: Path) -> None:
     pids = {path.name.split(".")[1] for path in files}
     chosen = files if len(pids) > 1 else [*files[:: max(1, len(files) // 4)], files[-1]]
     for path in dict.fromkeys(chosen):
-        _pack(path, home / f"{path.name}.gz")
+        pack(path, home / f"{path.name}.gz")
     for path in out.glob("perf*.map"):
         if path.name == "perf.map" or any(_seq(path) == sequence(each) for each in chosen):
-            _pack(path, home / f"{path.name}.gz")
-    ids = _slim(sorted(home.glob("*.heap.gz")), home / "symbols")
+            pack(path, home / f"{path.name}.gz")
+    ids = slim(sorted(home.glob("*.heap.gz")), home / "symbols")
     (home / "build-ids.json").write_text(json.dumps(ids, indent=1, sort_keys=True) + "\n")
     frozen = {path.name: jeprof(path) for path in sorted(home.glob("*.heap.gz"))}
     with gzip.GzipFile(home / "jeprof.json.gz", "wb", mtime=0) as file:
@@ -212,12 +212,12 @@ def _seq(perf_map: Path) -> int:
     return int(perf_map.name.split(".")[1])
 
 
-def _pack(path: Path, to: Path) -> None:
+def pack(path: Path, to: Path) -> None:
     with gzip.GzipFile(to, "wb", mtime=0) as file:
         file.write(path.read_bytes())
 
 
-def _slim(dumps: list[Path], to: Path) -> dict[str, str]:
+def slim(dumps: list[Path], to: Path) -> dict[str, str]:
     """Write what names the frames of *dumps*: per ELF file its segments and those functions."""
     offsets: dict[str, set[int]] = {}
     for dump in dumps:

@@ -41,3 +41,31 @@ def _mapped(path: Path) -> float:
 
 def dumps(name: str) -> list[Path]:
     return sorted((HERE / name).glob("*.heap.gz"))
+
+
+HOSTS = ("web-1", "web-2", "web-3", "web-4", "web-5")
+BEGUN = 1795467600.0  # 2026-11-23T21:00:00Z, when the first lives of the fleet began
+
+
+def fleet(*hosts: str) -> list[Inputs]:
+    """The fleet of the corpus, or these *hosts* of it: each host's lives begin two hours apart."""
+    return [
+        Inputs(
+            times=_times(sorted(Path("fleet-shop", host).glob("*.heap.gz"))),
+            dumps=[Path("fleet-shop", host)],
+            app="shop",
+            host=host,
+            symbols=[Path("fleet-shop", "symbols")],
+            build_ids=json.loads((HERE / "fleet-shop" / "build-ids.json").read_text()),
+        )
+        for host in hosts or HOSTS
+    ]
+
+
+def _times(paths: list[Path]) -> dict[Path, float]:
+    """A dump about every ten minutes."""
+    pids = sorted({int(path.name.split(".")[1]) for path in paths})
+    return {
+        path: BEGUN + 7200.0 * pids.index(int(path.name.split(".")[1])) + 300.0 * sequence(path)
+        for path in paths
+    }

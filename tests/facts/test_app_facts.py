@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHELLS = [["dash"], ["busybox", "sh"], ["bash"]]
+SECONDS = f"1234.{os.getpid()}"  # tests beside these have sleepers of their own
 ODD = 'it\'s "odd"\n=$(x)'
 
 
@@ -47,7 +48,7 @@ def ask(request: pytest.FixtureRequest) -> Any:
 def sleeper(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process with an odd environment, its pid in the file ``pid``."""
     env = {"PATH": os.environ["PATH"], "ODD": ODD}
-    with subprocess.Popen(["sleep", "1234.5"], env=env) as started:
+    with subprocess.Popen(["sleep", SECONDS], env=env) as started:
         (tmp_path / "pid").write_text(f"{started.pid}\n")
         yield started
         started.kill()
@@ -67,15 +68,15 @@ def test_a_process_is_found_by_its_pid_file(
 
 
 def test_a_process_is_found_by_its_command_line(ask: Any, sleeper: subprocess.Popen[bytes]) -> None:
-    assert ask(processes(App("a", process=r"sleep 1234\.5"))).main.pid == sleeper.pid
+    assert ask(processes(App("a", process=f"sleep {SECONDS}"))).main.pid == sleeper.pid
 
 
-@pytest.mark.parametrize("pattern", [r"^sleep 1234\.5$", r"1234\.5$", "^sleep 12"])
+@pytest.mark.parametrize("pattern", [f"^sleep {SECONDS}$", f"{SECONDS}$", f"^sleep {SECONDS}"])
 def test_a_pattern_is_held_to_both_ends_of_the_command_line(
     ask: Any, sleeper: subprocess.Popen[bytes], pattern: str
 ) -> None:
     assert ask(processes(App("a", process=pattern))).main.pid == sleeper.pid
-    assert ask(processes(App("a", process=r"^leep 1234\.5$"))).main is None
+    assert ask(processes(App("a", process=f"^leep {SECONDS}$"))).main is None
 
 
 def test_a_look_for_a_process_does_not_find_itself(ask: Any) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from itertools import accumulate
 from math import exp
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memops.profile.growth.naming import Call, Row
@@ -17,6 +19,7 @@ from memops.profile.growth.trend import (
     STEADY,
     TOO_EARLY,
     Times,
+    Trend,
     trend,
 )
 from memops.profile.study import study
@@ -56,6 +59,66 @@ def test_noise_is_seldom_called_a_leak() -> None:
         called += trend(times, sizes, R).verdict == LEAKS
 
     assert called / runs < 0.05
+
+
+SIZES = (8192, 64 << 10, MIB)
+
+
+@given(
+    st.lists(st.floats(0.01, 3), min_size=5, max_size=30),
+    st.sampled_from(SIZES),
+    st.integers(1, 10 * MIB),
+    st.sampled_from([0, 1]),
+    st.integers(0, 2**32),
+)
+@example([*[0.5] * 5, 2.3, 0.02, 0.02, 0.02, 0.04, 0.1], MIB, 2 * MIB, 0, 0)
+def test_a_steady_leak_seen_for_seconds_is_no_plateau(
+    gaps: list[float], size: int, leaked: int, digits: int, seed: int
+) -> None:
+    """Dumps at uneven gaps, some of them with the whole seconds that a file system may keep."""
+    moments = [0.0, *accumulate(gap * 5 / sum(gaps) for gap in gaps)]
+    held = [round(leaked / size * moment) for moment in moments]
+    sizes = sampled(held, size, random.Random(seed))
+    known = [round(moment, 9 * digits) for moment in moments]
+    last = dict(zip(known, sizes, strict=True))
+
+    found = trend(Times(tuple(last)), list(last.values()), R)
+
+    assert found.verdict != PLATEAUS
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_steady_leak_at_uneven_gaps_is_seldom_called_a_plateau(size: int) -> None:
+    """However large the pieces: of the largest one is lost every three minutes."""
+    dice, called, runs = random.Random(7), 0, 300
+    for _ in range(runs):
+        moments = tuple(accumulate(dice.expovariate(1 / 60) for _ in range(12)))
+        held = [round(moment * MIB / 180 / size) for moment in moments]
+        called += trend(Times(moments), sampled(held, size, dice), R).verdict == PLATEAUS
+
+    assert called / runs < 0.03
+
+
+def test_noise_about_a_level_after_growth_is_a_plateau_or_too_early_to_tell() -> None:
+    """A cache that filled and then is replaced all the time, each dump sampled afresh."""
+    dice, told, runs = random.Random(7), Counter[str](), 300
+    times = Times(tuple(60.0 * minute for minute in range(40)))
+    for _ in range(runs):
+        sizes = [sampled([min(400 * minute, 4000)], 8192, dice)[0] for minute in range(len(times))]
+        told[trend(times, sizes, R).verdict] += 1
+
+    assert told[PLATEAUS] / runs > 0.8
+    assert told[LEAKS] / runs < 0.05
+
+
+def test_a_pause_of_seconds_is_told_with_the_dumps_that_are_missing() -> None:
+    sizes = [at * MIB for at in (1, 4, 7, 9, 10, 10, 10, 10, 10, 10, 10, 10)]
+
+    def found(pace: float) -> Trend:
+        return trend(Times(tuple(pace * at for at in range(12))), sizes, 1)
+
+    assert found(60).verdict == PLATEAUS
+    assert (found(1).verdict, found(1).more) == (TOO_EARLY, 109)
 
 
 GROWTH = [

@@ -194,7 +194,7 @@ class Analysis:
         live = sums
         if self.rows is not self.after:
             stacks = {
-                codes: row for codes, row in self.after.items() if self._blamed(codes) in sums
+                codes: row for codes, row in self.after.items() if blamed(codes, self.words) in sums
             }
             live = self._by_blame(stacks)
         found = [
@@ -212,25 +212,26 @@ class Analysis:
     def _by_blame(self, rows: Map[Codes, Row]) -> dict[Codes, Row]:
         sums: dict[Codes, Row] = {}
         for codes, row in rows.items():
-            blamed = self._blamed(codes)
-            sums[blamed] = _plus(sums[blamed], row) if blamed in sums else row
+            pair = blamed(codes, self.words)
+            sums[pair] = _plus(sums[pair], row) if pair in sums else row
         return sums
 
-    def _blamed(self, codes: Codes) -> Codes:
-        """The first function with a name in the module that allocates, and its caller.
 
-        A stripped library names only what it exports: ``inflate``, say, for the static function in
-        it that calls malloc.
-        """
-        if not codes or not (leaf := self.words[codes[0]]).reason:
-            return codes[:2]
-        for at, code in enumerate(codes):
-            call = self.words[code]
-            if call.module != leaf.module:
-                break
-            if not call.reason:
-                return codes[at : at + 2]
+def blamed(codes: Codes, words: Sequence[Call]) -> Codes:
+    """The first function of a stack with a name in the module that allocates, and its caller.
+
+    A stripped library names only what it exports: ``inflate``, say, for the static function in
+    it that calls malloc.
+    """
+    if not codes or not (leaf := words[codes[0]]).reason:
         return codes[:2]
+    for at, code in enumerate(codes):
+        call = words[code]
+        if call.module != leaf.module:
+            break
+        if not call.reason:
+            return codes[at : at + 2]
+    return codes[:2]
 
 
 def analyse(

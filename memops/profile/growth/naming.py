@@ -52,22 +52,31 @@ class Lexicon:
     """The code of each call, which is the same in all lives and on all hosts."""
 
     calls: list[Call] = field(default_factory=list)
-    codes: dict[Call, int] = field(default_factory=dict)
+    codes: dict[Call | tuple[Call, str], int] = field(default_factory=dict)
 
-    def code(self, call: Call) -> int:
-        """The code of *call*; a new one gets the next number."""
-        code = self.codes.get(call)
+    def code(self, call: Call, build_id: str = "") -> int:
+        """The code of *call*; a new one gets the next number.
+
+        What has no name but an offset is the same in files of the same *build_id* only.
+        """
+        key = (call, build_id) if build_id else call
+        code = self.codes.get(key)
         if code is None:
-            code = self.codes[call] = len(self.calls)
-            self.calls.append(call)
+            code = self.codes[key] = self.new(call)
         return code
+
+    def new(self, call: Call) -> int:
+        """A code for *call* that nothing else will have."""
+        self.calls.append(call)
+        return len(self.calls) - 1
 
 
 class Vocabulary(dict["Frame", int]):
     """The code of each frame of one life; frames of the same function and line have the same one.
 
     A frame with calls that were inlined into its function has a code below zero, which stands for
-    all of them: see `spread`.
+    all of them: see `spread`. An address outside of files that has no name means something in this
+    life only.
     """
 
     def __init__(
@@ -78,12 +87,13 @@ class Vocabulary(dict["Frame", int]):
         self.allocators: set[int] = set()
         self.chains: list[Codes] = []
         self._names = names
+        self._own: dict[Call, int] = {}
         self._is_allocator = is_allocator
 
     def __missing__(self, frame: Frame) -> int:
         """Give a new *frame* the code of its function, or of the calls inlined there."""
         name = self._names.of(frame)
-        codes = [self.lexicon.code(call) for call in calls_of(frame, name)]
+        codes = [self._code(call, frame) for call in calls_of(frame, name)]
         if self._is_allocator(frame, name):
             self.allocators.update(codes)
         code = codes[0]
@@ -92,6 +102,15 @@ class Vocabulary(dict["Frame", int]):
             code = -len(self.chains)
         self[frame] = code
         return code
+
+    def _code(self, call: Call, frame: Frame) -> int:
+        if not call.reason:
+            return self.lexicon.code(call)
+        if frame.has_file:
+            return self.lexicon.code(call, frame.build_id)
+        if call not in self._own:
+            self._own[call] = self.lexicon.new(call)
+        return self._own[call]
 
     def spread(self, codes: Codes) -> Codes:
         """*codes* with those of inlined calls in the place of those that stand for them."""

@@ -1,4 +1,5 @@
-/* A service that forgets the pages it rents: the C twin of the leaking JVM. Says what it leaked. */
+/* A service that forgets the pages it rents: the C twin of the leaking JVM. Says what it leaked.
+   CAREFUL builds give every page but one in CAREFUL back: the remedy. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,10 @@ KEEP void *rent_page(size_t size)
 
 KEEP void refresh_cache(unsigned request)
 {
-    free(cache[request % 64]);
+#ifdef FORGETFUL /* the next release: one entry in FORGETFUL is never freed */
+    if (request % FORGETFUL)
+#endif
+        free(cache[request % 64]);
     cache[request % 64] = malloc(30000 + request % 7 * 100);
 }
 
@@ -26,6 +30,13 @@ KEEP int serve_request(unsigned request)
 {
     char *page = rent_page(7168 + request % 3 * 1024);
     refresh_cache(request);
+#ifdef CAREFUL
+    if (request % CAREFUL) {
+        leaked -= 7168 + request % 3 * 1024;
+        free(page);
+        return 1;
+    }
+#endif
     return page[0];
 }
 

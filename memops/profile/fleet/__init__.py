@@ -1,0 +1,1 @@
+"""Several lives of an app side by side: over restarts, over hosts, before and after a change."""

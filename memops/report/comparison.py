@@ -1,0 +1,166 @@
+"""Before and after a change as text: did the growth fall, in all, per host and per function."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from memops.profile.fleet.comparison import FELL, ROSE, TOO_EARLY
+from memops.report.rates import (
+    bounds,
+    columns,
+    mean,
+    moment,
+    nameless,
+    notes,
+    pair,
+    paragraphs,
+    unit,
+)
+from memops.report.text import clip
+from memops.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from memops.profile.fleet.comparison import Change, Comparison, HostChange
+    from memops.profile.fleet.lives import Life
+    from memops.report.view import View
+
+
+_MINOR = 0.01
+_NAMED = 3  # hosts in a note
+
+
+def comparison_text(found: Comparison, view: View) -> str:
+    """*found* in lines that fit the *view*, with its top functions and hosts."""
+    rates = [rate for host in found.hosts for rate in (host.change.before, host.change.after)]
+    per, name = unit(rates)
+    shown = [row for row in found.rows if _matters(row.change, found.whole)][: view.top]
+    blocks = [
+        _sentences(found, view, per, name),
+        _table("host", _hosts(found), view, per, name),
+        _table("function", [(pair(row.calls), row.change) for row in shown], view, per, name),
+        notes((*_remarks(found), *nameless(row.calls for row in shown), *found.notes), view.width),
+        [f"next: {_next(found)}"],
+    ]  # fmt: skip
+    return paragraphs(blocks)
+
+
+def verdict(change: Change) -> str:
+    """The verdict in words: ``too early to tell (3 more dumps)``."""
+    if change.verdict != TOO_EARLY or not change.more:
+        return change.verdict
+    return f"{TOO_EARLY} ({change.more} more dump{'s' * (change.more != 1)})"
+
+
+def _sentences(found: Comparison, view: View, per: int, name: str) -> list[str]:
+    whole, told = found.whole, verdict(found.whole)
+    grew = f"growth {told}" if whole.verdict in {FELL, ROSE} else told
+    lines = [f"{_place(found)}: {grew}"]
+    if whole.before and whole.after:
+        lines[0] += f": {mean(whole.before, per)} {name} before, {mean(whole.after, per)} after"
+    if whole.difference:
+        lines.append(
+            f"difference: {mean(whole.difference, per)} {name}, "
+            f"with 95 % in {bounds(whole.difference, per)}"
+        )
+    return [clip(line, view.width) for line in [*lines, *_spans(found)]]
+
+
+def _place(found: Comparison) -> str:
+    app = found.app or "one app"
+    if len(found.hosts) == 1:
+        return " on ".join(filter(None, (app, found.hosts[0].host)))
+    both = sum(each.change.difference is not None for each in found.hosts)
+    every = f"all {both}" if both == len(found.hosts) else f"{both} of {len(found.hosts)}"
+    return f"{app} on {every} hosts"
+
+
+def _spans(found: Comparison) -> Iterator[str]:
+    counting = [each for each in found.hosts if each.change.difference] or found.hosts
+    for name, sides in (
+        ("before", [each.before for each in counting]),
+        ("after", [each.after for each in counting]),
+    ):
+        known = [each for each in sides if each]
+        if not known:
+            yield f"{name}: no dumps"
+            continue
+        lives = [life for each in known for life in each.lives]
+        first, last = min(life.first for life in lives), max(life.last for life in lives)
+        yield (
+            f"{name}: {_dumps(lives)} of "
+            f"{len(lives)} {'lives' if len(lives) > 1 else 'life'} from {moment(first)}, over "
+            f"{format_duration(last - first)}"
+        )
+
+
+def _dumps(lives: list[Life]) -> str:
+    many = sum(life.process.dumps for life in lives)
+    return f"{many} dump{'s' * (many != 1)}"
+
+
+def _hosts(found: Comparison) -> list[tuple[str, Change]]:
+    ordered = sorted(found.hosts, key=lambda each: -_size(each.change))
+    return [(each.host, each.change) for each in ordered] if len(ordered) > 1 else []
+
+
+def _size(change: Change) -> float:
+    return max((abs(each.mean) for each in (change.before, change.after) if each), default=0.0)
+
+
+def _matters(change: Change, whole: Change) -> bool:
+    """Whether a function grows by a hundredth of everything, before or after."""
+    return _size(change) > _MINOR * _size(whole)
+
+
+def _table(
+    what: str, changes: list[tuple[str, Change]], view: View, per: int, name: str
+) -> list[str]:
+    if not changes:
+        return []
+    head = (f"before, {name}", "after", "difference, 95 %", "verdict", what)
+    rows = [
+        (mean(each.before, per), mean(each.after, per), bounds(each.difference, per) or "-",
+         verdict(each), label)
+        for label, each in changes[: view.top]
+    ]  # fmt: skip
+    lines = columns([head, *rows], view.width)
+    if changes[view.top :] and what == "host":
+        lines.append(f"... and {len(changes) - view.top} more hosts; --top shows more")
+    return lines
+
+
+def _remarks(found: Comparison) -> Iterator[str]:
+    """Hosts that count for nothing, and what looks like growth but may be none."""
+    silent: dict[str, list[str]] = {}
+    for each in found.hosts:
+        sides = {"before": each.change.before, "after": each.change.after}
+        few = " and ".join(name for name, rate in sides.items() if rate is None)
+        if few:
+            silent.setdefault(few, []).append(each.host)
+    for few, hosts in silent.items():
+        more = f" and {len(hosts) - _NAMED} more" if hosts[_NAMED:] else ""
+        named = f"{', '.join(hosts[:_NAMED])}{more}"
+        yield f"fewer than two dumps of a life {few}, so not in the sum: {named}"
+    rose = [found.whole, *(row.change for row in found.rows)]
+    if any(each.verdict == ROSE for each in rose) and any(map(_restarted, found.hosts)):
+        what = "the app was restarted in between: caches that fill look like growth"
+        yield f"{what}; let --after begin later"
+
+
+def _restarted(each: HostChange) -> bool:
+    return bool(
+        each.before and each.after and each.before.last.process.pid != each.after.last.process.pid
+    )
+
+
+def _next(found: Comparison) -> str:
+    whole = found.whole
+    if whole.verdict == TOO_EARLY:
+        return "memops collect again after a while, then the same"
+    if whole.verdict == FELL and whole.after and whole.after.low <= 0:
+        return "memops rollback, where profiling has done its work"
+    again = shlex.join(["memops", "analyze", *(("--app", found.app) if found.app else ())])
+    return f"{again}, for what grows now"

@@ -1,0 +1,89 @@
+"""Growth rates for people: how much an hour, between what bounds, of which function."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from memops.report.text import clip, short_module
+from memops.units import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from memops.profile.fleet.rates import Rate
+    from memops.profile.growth.naming import Call
+
+_HOUR = 3600
+_REASONS = 2
+_SHORT = 300  # seconds of dumps, below which rates are by the minute
+
+
+def unit(rates: Iterable[Rate | None]) -> tuple[int, str]:
+    """The seconds to tell *rates* by, and their name: hours, or minutes where dumps span less."""
+    longest = max((each.seconds for each in rates if each), default=_HOUR)
+    return (_HOUR, "an hour") if longest >= _SHORT else (60, "a minute")
+
+
+def signed(size: float) -> str:
+    """*size* bytes with its sign: ``+4.8 MiB``."""
+    return f"+{format_size(size)}" if size >= 0 else format_size(size)
+
+
+def mean(rate: Rate | None, per: int) -> str:
+    """How much it grows in *per* seconds; a dash where that is not known."""
+    return signed(per * rate.mean) if rate else "-"
+
+
+def bounds(rate: Rate | None, per: int) -> str:
+    """Between what the truth lies with 95 %: ``4.3 MiB .. 5.4 MiB``."""
+    return f"{format_size(per * rate.low)} .. {format_size(per * rate.high)}" if rate else ""
+
+
+def called(calls: Sequence[Call]) -> str:
+    """A function and its caller in a sentence: ``libz inflate called from Inflater_inflate``."""
+    if not calls:
+        return "everything together"
+    library = short_module(calls[0])
+    head = f"{library} {calls[0].function}" if library else calls[0].function
+    return f"{head} called from {calls[1].function}" if calls[1:] else head
+
+
+def pair(calls: Sequence[Call]) -> str:
+    """A function and its caller in a table: ``inflate < Inflater_inflate``."""
+    return " < ".join(call.function for call in calls) or "everything together"
+
+
+def moment(time: float) -> str:
+    """*time* (seconds since the epoch) as ``--since`` takes it: ``2026-11-23T20:00Z``."""
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%MZ}"
+
+
+def columns(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """*rows* below each other, all columns but the last one to the right, in *width* columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [cell.rjust(size) for cell, size in zip(row[:-1], widths[:-1], strict=True)]
+        lines.append(clip("  ".join([*cells, row[-1]]).rstrip(), width))
+    return lines
+
+
+def notes(found: Iterable[str], width: int) -> list[str]:
+    """What the reader must know."""
+    return [clip(f"note: {each}", width) for each in found]
+
+
+def nameless(rows: Iterable[Sequence[Call]]) -> Iterator[str]:
+    """That the functions of *rows* which have no name cannot be compared everywhere, if so."""
+    reasons = dict.fromkeys(call.reason for calls in rows for call in calls if call.reason)
+    if reasons:
+        yield (
+            f"no name: {', '.join(list(reasons)[:_REASONS])}; what has no name is only compared "
+            "within the same build of its file, so look at everything together, or give --symbols"
+        )
+
+
+def paragraphs(blocks: Iterable[Sequence[str]]) -> str:
+    """*blocks* of lines with an empty line between them; empty blocks are left out."""
+    return "\n".join("\n".join(block) + "\n" for block in blocks if block)
