@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from memops.profile.growth.filters import Filters
 from memops.profile.study import Study, study
 from memops.report.html import html
 from memops.report.view import View
@@ -132,6 +133,14 @@ def test_it_says_first_what_grows_and_how_much(page: Page) -> None:
     assert "Live 243.0 MiB ± 5.5 in 20 107 objects Growth +213.3 MiB ± 5.6 RSS 300.0 MiB" in facts
     assert "Trend of all leaks +1.8 GiB an hour Dumps 5 over 7 min 00 s" in facts
     assert said(page) == ALL
+
+
+def test_it_says_which_stacks_are_shown_if_not_all_are(browser: Page, tmp_path: Path) -> None:
+    filters = Filters(focus=re.compile("inflateInit2_"))
+    page = opened(browser, tmp_path, study(read.inputs("jvm"), filters=filters))
+
+    assert "only stacks with /inflateInit2_/" in said(page, ".scope")
+    assert said(page).startswith("all: +37.0 MiB ± 2.3")
 
 
 def test_findings_fold_their_evidence_and_give_a_command(page: Page) -> None:

@@ -263,7 +263,7 @@ def test_the_colours_of_the_page_read_on_its_grounds(name: str) -> None:
     found = palette()[name]
     grounds = [found[each] for each in ("page", "panel", "wash")]
     words = ("ink", "soft", "accent", "certain", "likely", "possible")
-    areas = [found[f"area-{at}"] for at in range(8)]
+    areas = [found[f"area-{at}"] for at in range(12)]
     lines = [found[each] for each in (*(f"line-{at}" for at in range(8)), "edge")]
 
     assert min(contrast(found[word], ground) for word in words for ground in grounds) >= AA

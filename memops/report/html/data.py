@@ -16,7 +16,7 @@ from memops.profile.growth.trend import median
 from memops.report.html.files import files_read
 from memops.report.html.stacks import bulk
 from memops.report.safe import printable
-from memops.report.text import missing_step, place_of, sentences, who
+from memops.report.text import missing_step, place_of, scope, sentences, who
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Map
@@ -52,6 +52,7 @@ def _study(study: Study) -> Map[str, object]:
     return {
         "place": place_of(study),
         "who": who(study),
+        "scope": scope(study, "auto"),
         "sentences": sentences(study),
         "isGrowth": analysis.is_growth,
         "interval": study.interval,

@@ -15,6 +15,7 @@ const sections = (() => {
     const span = series && series.times[series.times.length - 1] - series.times[0];
     return h('header', { class: 'head' },
       h('h1', {}, name(study.place || study.who), study.place && h('span', { class: 'soft' }, ' ', name(study.who))),
+      study.scope.map((each) => h('p', { class: 'scope' }, name(each))),
       h('div', { class: 'lead' }, study.sentences.map((each) => h('p', {}, name(whole(each))))),
       h('dl', { class: 'facts' },
         fact('Live', format.size(live[0]), plusMinus(live), ` in ${format.objects(live[1])}`),
@@ -37,7 +38,7 @@ const sections = (() => {
   function finding(each) {
     return h('li', { class: 'finding' },
       h('div', { class: 'claim' },
-        h('span', { class: `badge ${each.confidence}` }, each.confidence),
+        h('span', { class: `badge ${each.bytes ? each.confidence : 'quiet'}` }, each.confidence),
         h('span', { class: 'kind' }, each.kind),
         each.bytes ? h('span', { class: 'number' }, format.size(each.bytes)) : null),
       h('p', {}, name(whole(each.sentence))),

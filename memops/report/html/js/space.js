@@ -6,6 +6,7 @@ const space = (() => {
   const MOST = 2000; // rectangles
   const HEIGHT = 340;
   const LETTER = 7.2; // pixels, about
+  const COLOURS = 12; // of areas, in the style sheet
 
   function waterfall(study) {
     const found = study.waterfall;
@@ -92,7 +93,7 @@ const space = (() => {
     const picture = svg('svg', { class: 'map', height: HEIGHT, role: 'img',
       'aria-label': 'The address space, each region as large as its memory; the table below has the same by kind.' });
     const key = h('tbody');
-    const area = (kind) => `area-${order.indexOf(kind) % 8}`;
+    const area = (kind) => `area-${order.indexOf(kind) % COLOURS}`;
     const choice = resident && dom.choice('What gives the size of a region',
       [['rss', 'RSS', 'Bytes in memory'], ['size', 'Size', 'Addresses mapped']], weight,
       (next) => { weight = next; update(); });
