@@ -49,7 +49,7 @@ const tables = (() => {
         at === sorted.by ? (sorted.down ? 'descending' : 'ascending') : 'none'));
       const left = kept.length - shown;
       more.hidden = left <= 0;
-      more.textContent = `Show ${Math.min(left, MORE)} more of ${format.count(left)}`;
+      more.textContent = left > MORE ? `Show ${MORE} of ${format.count(left)} more` : `Show the other ${left}`;
       told.textContent = query ? `${format.count(kept.length)} of ${format.count(rows.length)}` : '';
     }
 
