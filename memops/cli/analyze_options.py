@@ -69,10 +69,12 @@ class Views:
 
     def period(self, since: str | None, until: str | None) -> Window | None:
         """The window of time of ``--window``, or of *since* and *until*, if there is one."""
+        if not (self.window or since or until):
+            return None
         from memops.profile.growth.window import Window, parse_range
 
         if self.window is None:
-            return Window(since, until) if since or until else None
+            return Window(since, until)
         if since or until:
             raise UsageError(
                 "--window", "it is --since and --until in one", "give one or the other"

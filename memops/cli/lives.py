@@ -104,6 +104,8 @@ def show_fleets(
     keep_going: bool,
 ) -> None:
     """Print a report on each of *apps*, over all its hosts."""
+    if not apps:
+        return
     from memops.profile.fleet.fleet import fleet
     from memops.profile.fleet.lives import read_lives
     from memops.report.fleet import fleet_text

@@ -53,12 +53,12 @@ def target(
 
     Raises `UsageError` for what is no such URL, and where credentials would travel in the clear.
     """
-    from urllib.parse import urlsplit
-
     if url is None:
         if file is not None:
             raise UsageError("--push-credentials", "nothing is pushed", "add --push URL")
         return None
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

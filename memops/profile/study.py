@@ -11,7 +11,6 @@ from memops.profile.growth.condense import Condenser
 from memops.profile.growth.java import JavaNaming, java_naming
 from memops.profile.growth.naming import Lexicon, Vocabulary
 from memops.profile.growth.reading import read_run
-from memops.profile.growth.window import Window, within
 from memops.profile.heap.files import by_process, find_dumps
 from memops.profile.heap.runs import Process, Reader, Run, find_run
 from memops.profile.symbols.allocator import allocator_module, allocator_test
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from memops.profile.growth.filters import Filters
     from memops.profile.growth.naming import Codes
     from memops.profile.growth.series import Series
+    from memops.profile.growth.window import Window
     from memops.profile.heap.dump import Dump
     from memops.profile.symbols.files import ElfSymbols
     from memops.profile.symbols.jit import JitSymbols
@@ -151,6 +151,8 @@ def _shape(filters: Filters, words: Vocabulary) -> Callable[[Codes], Codes | Non
 def _runs(inputs: Inputs, pid: int | None, reader: Reader, window: Window | None) -> list[Run]:
     files = find_dumps(inputs.dumps)
     if window is not None:
+        from memops.profile.growth.window import within  # noqa: PLC0415 - hardly ever needed
+
         files = within(window, files, lambda path: time_of(path, inputs))
     groups = by_process(files, one_directory=not inputs.life)
     wanted = [group for group in groups if pid is None or group[0].pid == pid]
