@@ -191,3 +191,15 @@ def test_shellcheck_likes_a_batch() -> None:
     text = sent.split(b"\n", 1)[1].decode()
     # SC2154, SC2034: variables of the functions, which are not here
     assert complaints(f"#!/bin/sh\n{text}\n", ("SC2154", "SC2034", "SC2317", "SC2329")) == ""
+
+
+def test_a_long_batch_holds_any_bytes(place: Target) -> None:
+    """A script of more than some KB is read in another way, by other eyes for special bytes."""
+    root = f"{place.root}/long"
+    name = os.fsdecode(bytes(n for n in range(1, 256) if n != ord("/")))[:250]
+    content = bytes(range(256)) * 40 + b"\n\n"
+    actions = [Put(f"{root}/{n}{name}"[:-3], File(content)) for n in range(3)]
+    outputs = place.session.act([Put(root, Dir()), *actions])
+    assert [each.rc for each in outputs] == [0] * 4, outputs
+    for output in place.session.look([Read(each.path) for each in actions]):
+        assert (output.rc, output.stdout) == (0, content)
