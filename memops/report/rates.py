@@ -78,10 +78,8 @@ def nameless(rows: Iterable[Sequence[Call]]) -> Iterator[str]:
     """That the functions of *rows* which have no name cannot be compared everywhere, if so."""
     reasons = dict.fromkeys(call.reason for calls in rows for call in calls if call.reason)
     if reasons:
-        yield (
-            f"no name: {', '.join(list(reasons)[:_REASONS])}; what has no name is only compared "
-            "within the same build of its file, so look at everything together, or give --symbols"
-        )
+        why = ", ".join(list(reasons)[:_REASONS])
+        yield f"unnamed functions are only the same in one build ({why}); give --symbols"
 
 
 def paragraphs(blocks: Iterable[Sequence[str]]) -> str:
