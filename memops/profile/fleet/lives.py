@@ -153,7 +153,8 @@ def read_lives(
         if lives:
             hosts.append(HostLives(host, lives))
     if not hosts:
-        raise UsageError("analyze", "none of the files can be used", reader.left_out[0])
+        remedy = reader.left_out[0] if reader.left_out else "collect heap profiles first"
+        raise UsageError("analyze", "there is no heap profile that can be used", remedy)
     return Read(tuple(hosts), (*reader.left_out, *dict.fromkeys(notes)))
 
 
@@ -176,7 +177,7 @@ def _sources(inputs: Sequence[Inputs], window: Window | None) -> list[_Source]:
         for each in inputs
         for files in by_process(find_dumps(each.dumps), one_directory=not each.life)
     ]
-    if window is None:
+    if window is None or not found:
         return found
     times = {file.path: time_of(file.path, each.inputs) for each in found for file in each.files}
     everything = [file for each in found for file in each.files]
