@@ -53,9 +53,10 @@ class Several:
         if self.across_restarts:
             show_restarts(subjects, view, style, window=window, keep_going=keep_going)
             return []
-        apps = by_app(subjects)
+        apps = by_app(each for each in subjects if each.dumps)
         fleets = [] if self.each or alone else [each for each in apps if len(each[1]) > 1]
-        rest = [each for app in apps if app not in fleets for each in app[1]]
+        told = [each for _, inputs in fleets for each in inputs]
+        rest = [each for each in subjects if each not in told]
         show_fleets(fleets, self.labels, view, style, window=window, keep_going=keep_going)
         if fleets and rest:
             _gap(1, style)

@@ -22,7 +22,7 @@ from memops.report.text import clip
 from memops.units import format_duration, format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from memops.profile.fleet.fleet import Fleet, FleetRow, Only
     from memops.profile.fleet.lives import HostLives
@@ -72,14 +72,14 @@ def _sentences(fleet: Fleet, per: int, name: str) -> list[str]:
 def _sentence(row: FleetRow, per: int, name: str) -> Iterator[str]:
     many, where = len(row.growing), ""
     if many <= _NAMED:
-        where = f" ({', '.join(row.growing)})"
+        where = f" ({_some(row.growing)})"
     yield (
         f"{called(row.calls)} grows on {many} of {len(row.hosts)} hosts{where}: "
         f"{mean(row.rate, per)} {name} in all"
     )
     for each in row.outliers[:_NAMED]:
         yield (
-            f"    {each.host} is the odd one: {mean(each.rate, per)} {name}, where "
+            f"    {each.host} is odd: {mean(each.rate, per)} {name}, where "
             f"{signed(per * each.median)} ± {format_size(per * each.deviation)} is usual (median ± MAD)"
         )
     if len(row.outliers) > _NAMED:
@@ -94,7 +94,7 @@ def _sentence(row: FleetRow, per: int, name: str) -> Iterator[str]:
 def _why(only: Only, row: FleetRow) -> str:
     value = only.value[:_BUILD] if only.name.startswith("build-id") else only.value
     if only.grows:
-        return f"it grows only where the {only.name} is {value}: {', '.join(row.growing)}"
+        return f"it grows only where the {only.name} is {value}: {_some(row.growing)}"
     return f"it grows everywhere but where the {only.name} is {value}"
 
 
@@ -147,9 +147,13 @@ def _host(fleet: Fleet, host: HostLives, per: int) -> tuple[str, ...]:
 
 def _silent(fleet: Fleet) -> Iterator[str]:
     if fleet.silent:
-        named = ", ".join(fleet.silent[:_NAMED])
-        more = f" and {len(fleet.silent) - _NAMED} more" if fleet.silent[_NAMED:] else ""
-        yield f"no growth is known of {named}{more}: one dump only, or no times of writing"
+        yield f"no growth is known of {_some(fleet.silent)}: one dump only, or no times of writing"
+
+
+def _some(hosts: Sequence[str]) -> str:
+    """The first few of *hosts*, and how many more there are."""
+    more = f" and {len(hosts) - _NAMED} more" if hosts[_NAMED:] else ""
+    return ", ".join(hosts[:_NAMED]) + more
 
 
 def _next(fleet: Fleet) -> str:

@@ -1,4 +1,4 @@
-"""What several lives tell as JSON, for programs: one object on one line.
+"""What several lives tell as JSON, for programs: one object on one line (``docs/lives.schema.json``).
 
 All have ``schema`` (1), ``kind``, ``app`` and ``notes``. A rate is null where dumps tell none, else
 ``mean``, ``low`` and ``high`` in bytes a second (with 95 %), ``seconds`` and ``dumps``. ``calls`` are
@@ -6,7 +6,7 @@ a function and its caller, each with ``function``, ``module`` and ``reason``. A 
 ``executable``, ``first`` and ``last`` (seconds since the epoch), ``dumps`` and ``live`` (bytes).
 
 ``fleet``: ``rate`` of all hosts, ``hosts`` (``host``, ``life``, ``rate``), and ``functions`` with
-``rate``, ``live``, ``hosts`` (rates by host), ``growing`` (hosts), ``outliers`` (``host``, ``rate``,
+``rate``, ``live``, ``hosts`` (``host``, ``rate``), ``growing`` (hosts), ``outliers`` (``host``, ``rate``,
 ``median``, ``deviation``), ``only`` (``name``, ``value``, ``grows``) and ``first`` (null, or ``host``
 and ``time``). ``restarts``: ``host``, ``lives`` with their ``rate``, and ``functions`` with ``rates``
 and ``live`` by life, ``since``, ``always``, ``grows_since`` and ``stopped``. ``comparison``: a change
@@ -84,7 +84,7 @@ def _fleet_row(row: FleetRow) -> object:
         "calls": _calls(row.calls),
         "rate": _rate(row.rate),
         "live": row.live.bytes,
-        "hosts": {host: _rate(rate) for host, rate in row.hosts.items()},
+        "hosts": [{"host": host, "rate": _rate(rate)} for host, rate in row.hosts.items()],
         "growing": list(row.growing),
         "outliers": [each._asdict() | {"rate": _rate(each.rate)} for each in row.outliers],
         "only": [each._asdict() for each in row.only],

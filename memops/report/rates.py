@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from memops.report.safe import printable
 from memops.report.text import clip, short_module
 from memops.units import format_size
 
@@ -46,7 +47,7 @@ def called(calls: Sequence[Call]) -> str:
         return "everything together"
     library = short_module(calls[0])
     head = f"{library} {calls[0].function}" if library else calls[0].function
-    return f"{head} called from {calls[1].function}" if calls[1:] else head
+    return printable(f"{head} called from {calls[1].function}" if calls[1:] else head)
 
 
 def pair(calls: Sequence[Call]) -> str:
@@ -55,8 +56,14 @@ def pair(calls: Sequence[Call]) -> str:
 
 
 def moment(time: float) -> str:
-    """*time* (seconds since the epoch) as ``--since`` takes it: ``2026-11-23T20:00Z``."""
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%MZ}"
+    """*time* (seconds since the epoch) as ``--since`` takes it: ``2026-11-23T20:00Z``.
+
+    A host may tell a time that no calendar has: that stays a number.
+    """
+    try:
+        return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%MZ}"
+    except (ValueError, OverflowError, OSError):
+        return f"{time:.0f}"
 
 
 def columns(rows: Sequence[Sequence[str]], width: int) -> list[str]:
@@ -78,10 +85,8 @@ def nameless(rows: Iterable[Sequence[Call]]) -> Iterator[str]:
     """That the functions of *rows* which have no name cannot be compared everywhere, if so."""
     reasons = dict.fromkeys(call.reason for calls in rows for call in calls if call.reason)
     if reasons:
-        yield (
-            f"no name: {', '.join(list(reasons)[:_REASONS])}; what has no name is only compared "
-            "within the same build of its file, so look at everything together, or give --symbols"
-        )
+        why = ", ".join(list(reasons)[:_REASONS])
+        yield f"unnamed functions are only the same in one build ({why}); give --symbols"
 
 
 def paragraphs(blocks: Iterable[Sequence[str]]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,11 +21,13 @@ from memops.report.fleet import fleet_text
 from memops.report.restarts import restarts_text
 from memops.report.view import View
 from tests.corpus import read
+from tests.report.schema import Validator
 from tests.report.test_golden import GOLDEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+DOCS = Path(__file__).parents[2] / "docs"
 VIEW = View(top=6)
 LABELS = {host: {"label": "stable"} for host in read.HOSTS[:4]} | {"web-5": {"label": "canary"}}
 
@@ -76,6 +80,15 @@ def test_a_report_on_lives_reads_as_the_golden_file(
     monkeypatch.chdir(read.HERE)
 
     assert CASES[case]() == (GOLDEN / f"lives-{case}").read_text()
+
+
+@pytest.mark.parametrize("case", [name for name in CASES if name.endswith(".json")])
+def test_programs_read_what_is_published(case: str) -> None:
+    published = json.loads((DOCS / "lives.schema.json").read_text())
+    found = json.loads((GOLDEN / f"lives-{case}").read_text())
+    kind = published["$defs"][found["kind"]]
+
+    assert Validator(published).faults(found, kind) == []
 
 
 if __name__ == "__main__":

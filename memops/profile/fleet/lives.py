@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from memops.profile.heap.files import DumpFile
     from memops.profile.heap.runs import Process
     from memops.profile.study import Inputs
+    from memops.profile.symbols.files import ElfSymbols
 
 _SHORTEST = 1.0  # seconds; files copied without their times seem to be written all at once
 
@@ -140,6 +141,7 @@ def read_lives(
     and where none is left.
     """
     words, reader, notes = lexicon or Lexicon(), Reader(keep_going), list[str]()
+    opened: dict[ElfSymbols, ElfSymbols] = {}
     sources = _sources(inputs, window)
     hosts = []
     for host in dict.fromkeys(each.inputs.host for each in sources):
@@ -147,11 +149,12 @@ def read_lives(
         runs = [(each, run) for each in own if (run := find_run(each.files, reader))]
         chosen, left_out = _successive(runs)
         notes += left_out
-        lives = tuple(_life(each, run, reader, words) for each, run in chosen)
+        lives = tuple(_life(each, run, reader, words, opened) for each, run in chosen)
         if lives:
             hosts.append(HostLives(host, lives))
     if not hosts:
-        raise UsageError("analyze", "none of the files can be used", reader.left_out[0])
+        remedy = reader.left_out[0] if reader.left_out else "collect heap profiles first"
+        raise UsageError("analyze", "there is no heap profile that can be used", remedy)
     return Read(tuple(hosts), (*reader.left_out, *dict.fromkeys(notes)))
 
 
@@ -174,7 +177,7 @@ def _sources(inputs: Sequence[Inputs], window: Window | None) -> list[_Source]:
         for each in inputs
         for files in by_process(find_dumps(each.dumps), one_directory=not each.life)
     ]
-    if window is None:
+    if window is None or not found:
         return found
     times = {file.path: time_of(file.path, each.inputs) for each in found for file in each.files}
     everything = [file for each in found for file in each.files]
@@ -220,10 +223,19 @@ def _program(run: Run) -> str:
     return run.last.executable.removesuffix(" (deleted)").rpartition("/")[2]
 
 
-def _life(source: _Source, run: Run, reader: Reader, lexicon: Lexicon) -> Life:
-    inputs, mappings = source.inputs, run.last.mappings
+def _life(
+    source: _Source,
+    run: Run,
+    reader: Reader,
+    lexicon: Lexicon,
+    opened: dict[ElfSymbols, ElfSymbols],
+) -> Life:
+    """The life of *run*; files with names that were *opened* for another life are not read again."""
+    inputs = source.inputs
+    elf = elf_symbols(inputs.symbols, run.last.mappings, inputs.kept)
+    elf = opened.setdefault(elf, elf)
     jit = read_jit_symbols(inputs.perf_maps, inputs.times)
-    names = Names((*inputs.names, elf_symbols(inputs.symbols, mappings, inputs.kept), jit))
+    names = Names((*inputs.names, elf, jit))
     words = Vocabulary(names, allocator_test(allocator_module(run.last)), lexicon)
     condenser = Condenser(words, inputs.build_ids, pairs(lexicon), remember=len(run.files) > 1)
     found = read_run(

@@ -113,6 +113,12 @@ def test_a_broken_dump_is_refused_or_left_out(tmp_path: Path) -> None:
     assert "i4.heap.gz" in kept.notes[0]
 
 
+@pytest.mark.parametrize("window", [None, Window("1h")])
+def test_without_any_heap_profile_it_says_so(window: Window | None) -> None:
+    with pytest.raises(UsageError, match="collect heap profiles first"):
+        read_lives([Inputs([], host="web-1")], window=window)
+
+
 def test_without_times_that_tell_no_rate_is_told(tmp_path: Path) -> None:
     for path in sorted((read.HERE / "fleet-shop" / "web-2").glob("shop.10904.*")):
         shutil.copy(path, tmp_path)
