@@ -77,6 +77,7 @@ RATES = st.builds(
     st.floats(1, 100),
     st.floats(1, 1e7),
     st.integers(2, 999),
+    st.floats(0, 1),
 )
 
 
