@@ -27,7 +27,18 @@ _REGION = re.compile(
     r"\S{1,40}(?: for ([^\n]{1,60}?))?(?: from)?$",
     re.MULTILINE,
 )
-_HEAP = re.compile(rf"^C-Heap outstanding allocations: {_N}, retained: {_N}", re.MULTILINE)
+_HEAP = re.compile(
+    rf"^C-Heap outstanding allocations: {_N}(?:, retained: {_N})?( \(may have wrapped\))?",
+    re.MULTILINE,
+)
+
+
+_SITE = re.compile(
+    r"((?:^\[0x[0-9a-f]{1,16}\][^\n]{0,500}+\n){1,32}+) {1,60}\(malloc=(\d{1,15})([KMG]?)B? "
+    r"(?:type|tag)=([A-Z][A-Za-z ]{1,40}?)(?: ([-+]\d{1,15})([KMG]?)B?)? #\d",
+    re.MULTILINE,
+)
+_FRAME = re.compile(r"^\[0x[0-9a-f]{1,16}\] ?([^\n+]{0,400})", re.MULTILINE)
 
 
 class Category(NamedTuple):
@@ -55,24 +66,42 @@ class Region(NamedTuple):
     committed: bool
 
 
+class Site(NamedTuple):
+    """A stack of the JVM that called malloc for *category*: live bytes, and growth since the baseline.
+
+    Its *frames* are leaf first, up to four; one without a name (JIT code, say) is empty.
+    """
+
+    frames: tuple[str, ...]
+    category: str
+    size: int
+    growth: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class NativeMemory:
-    """A report of native memory tracking: summary, detail or a diff of either."""
+    """A report of native memory tracking: summary, detail or a diff of either.
+
+    *regions* and *sites* are there in the detail; a diff has those sites only that changed.
+    """
 
     total: Category
     categories: Map[str, Category]
     regions: tuple[Region, ...] = ()
+    sites: tuple[Site, ...] = ()
 
 
 class CHeap(NamedTuple):
     """What glibc's malloc has given out and what it keeps, in bytes, of the whole process.
 
     From ``mallinfo2`` (JDK-8286198): other libraries' memory too. Both are 0 where malloc is not
-    glibc's, under jemalloc for instance.
+    glibc's, under jemalloc for instance. *retained* is None where an older JDK does not tell. Before
+    glibc 2.33 there is only ``mallinfo``, whose numbers begin anew at 4 GiB (*may_have_wrapped*).
     """
 
     outstanding: int
-    retained: int
+    retained: int | None
+    may_have_wrapped: bool = False
 
 
 def parse_nmt(text: bytes, name: str) -> NativeMemory:
@@ -92,13 +121,22 @@ def parse_nmt(text: bytes, name: str) -> NativeMemory:
         for each, end in zip(found, ends, strict=False)
     }
     head = summary[total.end() : found[0].start() if found else len(summary)]
-    return NativeMemory(_category(total.groups(), head), categories, _regions(report))
+    sites = tuple(_site(*each.groups()) for each in _SITE.finditer(report))
+    return NativeMemory(_category(total.groups(), head), categories, _regions(report), sites)
+
+
+def _site(
+    stack: str, size: str, unit: str, category: str, growth: str | None, growth_unit: str | None
+) -> Site:
+    frames = tuple(frame.strip() for frame in _FRAME.findall(stack))
+    return Site(frames, category, _bytes(size, unit), _bytes(growth, growth_unit))
 
 
 def parse_c_heap(text: bytes) -> CHeap | None:
     """The C heap in the output of ``jcmd PID VM.info``; None where this JVM does not tell."""
     if found := _HEAP.search(text.decode("utf-8", "replace")):
-        return CHeap(_bytes(found[1], found[2]), _bytes(found[3], found[4]))
+        retained = None if found[3] is None else _bytes(found[3], found[4])
+        return CHeap(_bytes(found[1], found[2]), retained, bool(found[5]))
     return None
 
 
