@@ -15,42 +15,51 @@ SIZE_LIMIT = 256 << 20
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
+def read_head(path: Path, size: int) -> bytes:
+    """The first *size* bytes of the file at *path*, unpacked; raises `UsageError` as `read_file`."""
+    return _checked(path, size)[:size]
+
+
 def read_file(path: Path) -> bytes:
     """The bytes of the file at *path*, unpacked; raises `UsageError` if it cannot be read."""
-    if not path.is_file():  # opening a pipe would wait for ever
-        what = "not a file" if path.exists() else "no such file"
-        raise UsageError(str(path), what, "give heap files or directories of them")
-    try:
-        text = _read(path)
-    except OSError as error:
-        raise UsageError(str(path), error.strerror or str(error), "check the file") from None
+    text = _checked(path, SIZE_LIMIT + 1)
     if len(text) > SIZE_LIMIT:
         raise UsageError(str(path), "longer than 256 MiB", "leave it out")
     return text
 
 
-def _read(path: Path) -> bytes:
+def _checked(path: Path, size: int) -> bytes:
+    if not path.is_file():  # opening a pipe would wait for ever
+        what = "not a file" if path.exists() else "no such file"
+        raise UsageError(str(path), what, "give heap files or directories of them")
+    try:
+        return _read(path, size)
+    except OSError as error:
+        raise UsageError(str(path), error.strerror or str(error), "check the file") from None
+
+
+def _read(path: Path, size: int) -> bytes:
     with path.open("rb") as file:
         magic = file.read(4)
         if magic.startswith(_GZIP):
-            return _gunzip(path)
+            return _gunzip(path, size)
         if magic == _ZSTD:
-            return _unzstd(path)
-        return magic + file.read(SIZE_LIMIT + 1)
+            return _unzstd(path, size)
+        return magic + file.read(size)
 
 
-def _gunzip(path: Path) -> bytes:
+def _gunzip(path: Path, size: int) -> bytes:
     import gzip  # noqa: PLC0415 - most files are not packed
     import zlib  # noqa: PLC0415
 
     try:
         with gzip.open(path) as file:
-            return file.read(SIZE_LIMIT + 1)
+            return file.read(size)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise UsageError(str(path), "damaged gzip data", "copy the file again") from None
 
 
-def _unzstd(path: Path) -> bytes:
+def _unzstd(path: Path, size: int) -> bytes:
     """By the ``zstd`` program: Python has it in its library only from 3.14 on."""
     import subprocess  # noqa: PLC0415
 
@@ -61,8 +70,8 @@ def _unzstd(path: Path) -> bytes:
         what = "packed with zstd, which is not installed here"
         raise UsageError(str(path), what, "install zstd, or unpack it elsewhere") from None
     with program:
-        text = program.stdout.read(SIZE_LIMIT + 1) if program.stdout else b""
-        if len(text) > SIZE_LIMIT:
+        text = program.stdout.read(size) if program.stdout else b""
+        if len(text) == size:
             with suppress(ProcessLookupError):
                 program.kill()
             return text

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
+import tarfile
+import tempfile
 from pathlib import Path
 
 from memops.profile.study import Inputs
 
 HERE = Path(__file__).parent
+VERDICTS = sorted(path.name.removesuffix(".tar.gz") for path in HERE.glob("verdicts/*.tar.gz"))
+UNPACKED = Path(tempfile.mkdtemp(prefix="memops-verdicts-"))
+atexit.register(shutil.rmtree, UNPACKED, ignore_errors=True)
 NAMES = (
     "forks", "inlines", "jvm", "jvm-unwind", "leak", "paths", "python", "redis", "unsampled",
 )  # fmt: skip
@@ -68,4 +75,22 @@ def _times(paths: list[Path]) -> dict[Path, float]:
     return {
         path: BEGUN + 7200.0 * pids.index(int(path.name.split(".")[1])) + 300.0 * sequence(path)
         for path in paths
+    }
+
+
+def verdict_directory(name: str) -> Path:
+    """A case of `capture_verdicts`, unpacked."""
+    into = UNPACKED / name
+    if not into.exists():
+        with tarfile.open(HERE / "verdicts" / f"{name}.tar.gz") as tar:
+            tar.extractall(UNPACKED / f"{name}.part", filter="data")
+        (UNPACKED / f"{name}.part" / name).rename(into)
+    return into
+
+
+def verdict_case(name: str, *but: str) -> dict[str, list[Path]]:
+    """The memory files of a case of `capture_verdicts` by snapshot, but for those named *but*."""
+    return {
+        stop.name: sorted(each for each in stop.iterdir() if each.name not in but)
+        for stop in sorted(verdict_directory(name).glob("[01]"))
     }

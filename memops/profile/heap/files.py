@@ -47,6 +47,11 @@ def dump_file(path: Path) -> DumpFile:
     return DumpFile(path, found["prefix"], int(found["pid"]), int(found["seq"]), found["kind"])
 
 
+def is_heap_name(path: Path) -> bool:
+    """Whether the name of *path* is one that heap profiles have."""
+    return path.name.endswith(_SUFFIXES)
+
+
 def find_dumps(paths: Iterable[Path]) -> list[DumpFile]:
     """The dumps among *paths*: files as given, and all heap files below directories.
 
@@ -57,7 +62,7 @@ def find_dumps(paths: Iterable[Path]) -> list[DumpFile]:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        inside = sorted(each for each in path.rglob("*") if each.name.endswith(_SUFFIXES))
+        inside = sorted(each for each in path.rglob("*") if is_heap_name(each))
         if not inside:
             raise UsageError(str(path), "no .heap files here", "collect some, or name another")
         return inside

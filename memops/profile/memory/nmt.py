@@ -27,7 +27,10 @@ _REGION = re.compile(
     r"\S{1,40}(?: for ([^\n]{1,60}?))?(?: from)?$",
     re.MULTILINE,
 )
-_HEAP = re.compile(rf"^C-Heap outstanding allocations: {_N}, retained: {_N}", re.MULTILINE)
+_HEAP = re.compile(
+    rf"^C-Heap outstanding allocations: {_N}(?:, retained: {_N})?( \(may have wrapped\))?",
+    re.MULTILINE,
+)
 
 
 class Category(NamedTuple):
@@ -68,11 +71,13 @@ class CHeap(NamedTuple):
     """What glibc's malloc has given out and what it keeps, in bytes, of the whole process.
 
     From ``mallinfo2`` (JDK-8286198): other libraries' memory too. Both are 0 where malloc is not
-    glibc's, under jemalloc for instance.
+    glibc's, under jemalloc for instance. *retained* is None where an older JDK does not tell. Before
+    glibc 2.33 there is only ``mallinfo``, whose numbers begin anew at 4 GiB (*may_have_wrapped*).
     """
 
     outstanding: int
-    retained: int
+    retained: int | None
+    may_have_wrapped: bool = False
 
 
 def parse_nmt(text: bytes, name: str) -> NativeMemory:
@@ -98,7 +103,8 @@ def parse_nmt(text: bytes, name: str) -> NativeMemory:
 def parse_c_heap(text: bytes) -> CHeap | None:
     """The C heap in the output of ``jcmd PID VM.info``; None where this JVM does not tell."""
     if found := _HEAP.search(text.decode("utf-8", "replace")):
-        return CHeap(_bytes(found[1], found[2]), _bytes(found[3], found[4]))
+        retained = None if found[3] is None else _bytes(found[3], found[4])
+        return CHeap(_bytes(found[1], found[2]), retained, bool(found[5]))
     return None
 
 
