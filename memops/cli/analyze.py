@@ -9,6 +9,7 @@ import click
 
 from memops.cli.analyze_options import Views, viewed
 from memops.cli.lives import Several, given_hosts, is_fleet, several_options, with_names
+from memops.cli.memory import MEMORY_KINDS, given_files, inspected, of_last_life
 from memops.cli.options import as_paths as _paths
 from memops.cli.options import report_width as _width
 from memops.cli.options import take
@@ -90,9 +91,10 @@ def command(
 ) -> None:
     """Compare the last heap dump of a process with its first, or show what a single one holds.
 
-    FILE is a jemalloc heap dump (.heap, also gzipped), DIR a directory of them. Without any, what
-    was collected last of each app and host is analysed; an app on several hosts, or several DIR, are
-    told of as one fleet. No inventory and no network is needed.
+    FILE is a jemalloc heap dump (.heap, also gzipped), DIR a directory of them. Other files may stand
+    beside them or alone, in any order: smaps, status, pmap, NMT, VM.info, cgroup files...; they tell
+    where the memory is. Without any, what was collected last of each app and host is analysed; an app
+    on several hosts, or several DIR, are told of as one fleet. No inventory and no network is needed.
     """
     import shlex
 
@@ -103,11 +105,14 @@ def command(
     alone = one_process(
         style, [*written, *(["push"] if push_to else [])], views, pid=pid, base=base
     )
-    given = with_names(chosen(files, app, host, several, alone), symbols, perf_map)
-    rest = several.show(given, views.view(top, _width()), style or "text", window=window,
+    found = chosen(files, app, host, several, alone, keep_going=keep_going)
+    given = with_names(found, symbols, perf_map)
+    bare = [each for each in given if not each.dumps]
+    profiled = [each for each in given if each.dumps]
+    rest = several.show(profiled, views.view(top, _width()), style or "text", window=window,
                         keep_going=keep_going, alone=alone)  # fmt: skip
     show(
-        rest,
+        [*rest, *bare],
         style=style or "text",
         top=top,
         pid=pid,
@@ -134,15 +139,19 @@ def one_process(
 
 
 def chosen(
-    files: Sequence[Path], app: str | None, host: str | None, several: Several, alone: str
+    files: Sequence[Path],
+    app: str | None,
+    host: str | None,
+    several: Several,
+    alone: str,
+    *,
+    keep_going: bool,
 ) -> list[Inputs]:
     """What the command line is about: one process, or the lives and hosts of a fleet.
 
     *alone* is the option that asks for one process. Raises `UsageError` where it excludes what is
     asked of *several*.
     """
-    from memops.profile.study import Inputs
-
     if alone and several.across_restarts:
         raise UsageError("--across-restarts", f"is about several lives, and {alone} about one",
                          "leave one of them out")  # fmt: skip
@@ -150,7 +159,8 @@ def chosen(
         return collected(app, host, every_life=several.across_restarts)
     if several.across_restarts or (is_fleet(files) and not (alone or several.each)):
         return given_hosts(files)
-    return [Inputs([path]) for path in files] if several.each else [Inputs(files)]
+    groups = [[path] for path in files] if several.each else [files]
+    return [given_files(group, keep_going=keep_going) for group in groups]
 
 
 def show(
@@ -192,6 +202,10 @@ def show(
     for at, each in enumerate(subjects):
         if at and style in {"text", "terminal"}:
             click.echo()
+        if not each.dumps:
+            told = inspected(each, style, view, written, keep_going=keep_going)
+            click.echo(encodable(told, sys.stdout.encoding or "utf-8"), nl=False)
+            continue
         found = study(
             each, pid=pid, base=base, keep_going=keep_going, window=window, filters=filters
         )
@@ -227,37 +241,46 @@ def collected(
     from memops.store import Store
 
     with Store.open() as store:
-        heaps = store.artifacts(app=app, host=host, kind="heap")
-        owners = dict.fromkeys((each.app, each.host) for each in heaps)
+        told = [each for each in store.artifacts(app, host) if each.kind in {"heap", *MEMORY_KINDS}]
+        heaps = [each for each in told if each.kind == "heap"]
+        owners = dict.fromkeys((each.app, each.host) for each in (heaps if every_life else told))
         parents = [owner for owner in owners if app or "+" not in owner[0]]
         if not parents:
             which = " of ".join(filter(None, (app, host))) or "nothing"
             what = "nothing was collected yet" if which == "nothing" else f"nothing of {which} here"
             raise UsageError("analyze", what, "memops collect it, or name heap files")
         groups: dict[tuple[str, ...], list[Artifact]] = {}
-        for each in heaps:
+        for each in heaps if every_life else told:
             if (each.app, each.host) in parents:
                 key = (each.app, each.host, each.life if every_life else "")
                 groups.setdefault(key, []).append(each)
         return [_newest(store, group) for group in groups.values()]
 
 
-def _newest(store: Store, heaps: Sequence[Artifact]) -> Inputs:
-    """The lives that the last snapshot with heap profiles told of, of one app on one host."""
+def _newest(store: Store, told: Sequence[Artifact]) -> Inputs:
+    """The lives that the last snapshot with heap profiles told of, of one app on one host.
+
+    Where no snapshot has any, those that the last snapshot told of.
+    """
     import json
 
     from memops.profile.study import Inputs
+    from memops.store import names
 
-    last = heaps[-1]
-    lives = {each.life for each in heaps if each.taken == last.taken}
+    heaps = [each for each in told if each.kind == "heap"]
+    last = (heaps or told)[-1]
+    lives = {each.life for each in heaps or told if each.taken == last.taken}
     found = [each for each in store.artifacts(last.app, last.host) if each.life in lives]
     build_ids: dict[str, str] = {}
     for each in found:
         if each.kind == "build-ids":
             build_ids.update(json.loads(store.path(each).read_bytes()))
+    memory = of_last_life(found)
     return Inputs(
+        memory=[store.path(each) for each in memory],
         dumps=[store.path(each) for each in found if each.kind == "heap"],
-        times={store.path(each): each.mtime for each in found if each.kind in {"heap", "perfmap"}},
+        times={store.path(each): each.mtime for each in found if each.kind in {"heap", "perfmap"}}
+        | {store.path(each): names.when(each.taken).timestamp() for each in memory},
         app=last.app,
         host=last.host,
         life=last.life,

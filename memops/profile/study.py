@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from memops.errors import UsageError
@@ -12,7 +12,7 @@ from memops.profile.growth.java import JavaNaming, java_naming
 from memops.profile.growth.naming import Lexicon, Vocabulary
 from memops.profile.growth.reading import read_run
 from memops.profile.heap.files import by_process, find_dumps
-from memops.profile.heap.runs import Process, Reader, Run, find_run
+from memops.profile.heap.runs import Process, Reader, Run, find_run, read_heap
 from memops.profile.symbols.allocator import allocator_module, allocator_test
 from memops.profile.symbols.files import elf_symbols
 from memops.profile.symbols.jit import read_jit_symbols
@@ -39,8 +39,10 @@ if TYPE_CHECKING:
 class Inputs:
     """The files of one *app* on one *host*; *life* tells restarts apart. Labels may be empty.
 
-    *dumps* are heap files or directories of them; *times* (seconds since the epoch) are when they
-    and the perf maps were written, where the files' own times do not tell. *symbols* are directories of ELF files by
+    *dumps* are heap files or directories of them; *memory* are files that tell of its memory, of one
+    moment or several: of ``/proc/PID``, a JVM's, an allocator's, a control group's. *times* (seconds
+    since the epoch) are when any of them and the perf maps were written, where the files' own times
+    do not tell. *symbols* are directories of ELF files by
     build-id, by path or by name; *perf_maps* are the oldest first; *build_ids* are by the path that
     the process had mapped. *names* are further sources of names, asked before those. *kept* is a
     directory for what takes long to read of debug information; without one it is read each time.
@@ -56,6 +58,7 @@ class Inputs:
     times: Map[Path, float] = field(default_factory=dict)
     names: Sequence[Symbols] = ()
     kept: Path | None = None
+    memory: Sequence[Path] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ def study(
     single, calls = len(found.paths) == 1, words.lexicon.calls
     process = chosen.process(found.live)
     analysis = analyse(found.after, None if single else found.before, calls)
-    return Study(
+    whole = Study(
         inputs=inputs,
         process=process,
         first=None if single else found.paths[0],
@@ -139,6 +142,20 @@ def study(
         before=0 if single else found.before_live,
         compared=tuple(found.paths),
     )
+    return _judged(whole, keep_going=keep_going) if inputs.memory else whole
+
+
+def _judged(found: Study, *, keep_going: bool) -> Study:
+    """*found* with the verdict that the files beside the heap profiles make possible."""
+    from memops.profile.inspection import inspect  # noqa: PLC0415 - mostly there are none
+    from memops.profile.verdict.growth import heap_growth  # noqa: PLC0415
+
+    growth = None
+    if not found.filters:  # else the analysis is of some stacks only
+        threads = {name: size for name, (_, size) in read_heap(found.last).live_by_thread().items()}
+        growth = heap_growth(found.analysis, found.series, threads, found.process.dumps)
+    seen = inspect(found.inputs, growth=growth, pid=found.process.pid, keep_going=keep_going)
+    return replace(found, verdict=seen.verdict, notes=(*found.notes, *seen.notes))
 
 
 def _shape(filters: Filters, words: Vocabulary) -> Callable[[Codes], Codes | None]:

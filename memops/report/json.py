@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from memops.profile.growth.analysis import Grown
     from memops.profile.growth.series import Series
+    from memops.profile.inspection import Inspection
     from memops.profile.study import Study
     from memops.report.view import View
 
@@ -49,7 +50,23 @@ def as_object(study: Study, view: View) -> dict[str, object]:
         "java": _plain(study.java),
         "view": _view(study, view),
         "series": _series(study.series) if study.series else None,
+        "verdict": _plain(study.verdict),
     }
+
+
+def inspection_json(found: Inspection, _view: View) -> str:
+    """A process judged without heap profiles as one JSON object on one line.
+
+    ``schema``, ``app``, ``host``, ``life``, ``pid``, ``times``, ``rss`` (bytes at each of them),
+    ``verdict`` as in a study, and ``notes``.
+    """
+    import json  # noqa: PLC0415 - the other formats need it not
+
+    about = {name: getattr(found.inputs, name) for name in ("app", "host", "life")}
+    told = {
+        name: _plain(getattr(found, name)) for name in ("pid", "times", "rss", "verdict", "notes")
+    }
+    return json.dumps({"schema": SCHEMA, **about, **told}, ensure_ascii=False) + "\n"
 
 
 def _view(study: Study, view: View) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from memops.report.findings import findings, waterfall
 from memops.report.text import (
     graph,
     heads,
@@ -43,6 +44,10 @@ def _lines(study: Study, view: View) -> Iterator[tuple[str, str]]:
     """Each line with its style; an empty one between the parts."""
     yield from ((line, "dim") for line in heads(study, view))
     yield from ((line, "bold") for line in sentences(study, view.unit))
+    verdict = [
+        [(line, "" if line.startswith(" ") else "bold") for line in findings(study.verdict)],
+        _headed(waterfall(study.verdict, view.width)),
+    ]
     if view.is_graph:
         blocks = [_headed(graph(study, view))]
     else:
@@ -52,7 +57,7 @@ def _lines(study: Study, view: View) -> Iterator[tuple[str, str]]:
             [(line, "" if line.startswith(" ") else "bold") for line in stacks(study, view)],
         ]
     blocks.append([(line, "yellow") for line in remarks(study, view)])
-    for block in filter(None, blocks):
+    for block in filter(None, (*verdict, *blocks)):
         yield "", ""
         yield from block
     yield "", ""

@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from memops.profile.symbols.frame import JIT
+from memops.report.findings import findings, waterfall
 from memops.report.safe import printable
 from memops.units import format_duration, format_size
 
@@ -35,6 +36,8 @@ def text(study: Study, view: View) -> str:
     """*study* in lines that fit the *view*, with its top functions."""
     blocks = [
         [*heads(study, view), *sentences(study, view.unit)],
+        findings(study.verdict),
+        waterfall(study.verdict, view.width),
         *([graph(study, view)] if view.is_graph else _tables(study, view)),
         remarks(study, view),
         [f"next: {next_step(study)}"],
