@@ -95,7 +95,7 @@ def _snapshot(pid: int, program: str, stop: int, *, grouped: bool) -> dict[str, 
     if "java" in program:
         said["nmt"] = _slim(_jcmd(program, pid, "VM.native_memory", "detail"))
         if stop:
-            said["nmt.diff"] = _jcmd(program, pid, "VM.native_memory", "summary.diff")
+            said["nmt.diff"] = _jcmd(program, pid, "VM.native_memory", "detail.diff")
         said["vminfo"] = b"".join(
             re.findall(rb"^C-Heap .*\n", _jcmd(program, pid, "VM.info"), re.MULTILINE)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -15,9 +16,11 @@ from memops.errors import UsageError
 from memops.profile.memory.allocators import parse_jemalloc_stats, parse_malloc_info
 from memops.profile.memory.areas import parse_pmap, parse_smaps, total
 from memops.profile.memory.counters import parse_cgroup, parse_kilobytes
+from memops.profile.memory.javaheap import JavaHeap, parse_heap_info
 from memops.profile.memory.maps import parse_maps
 from memops.profile.memory.nmt import CHeap, parse_c_heap, parse_nmt
-from tests.corpus.read import HERE
+from memops.profile.memory.systemmap import parse_system_map
+from tests.corpus.read import HERE, verdict_case
 
 
 def captured(name: str) -> bytes:
@@ -93,6 +96,19 @@ def test_regions_of_native_memory_lie_in_their_reservations() -> None:
         assert {each.category for each in inside} <= {region.category}
 
 
+def test_the_detail_tells_who_called_malloc() -> None:
+    report = parse_nmt(captured("nmt-detail"), "detail")
+    by_category = Counter[str]()
+    for site in report.sites:
+        by_category[site.category] += site.size
+
+    assert len(report.sites) > 20
+    assert all(0 < len(site.frames) <= 4 for site in report.sites)
+    assert any("create_vm" in frame for site in report.sites for frame in site.frames)
+    internal = report.categories["Internal"].malloc  # has no arenas; sites under a KB are left out
+    assert 0.7 * internal < by_category["Internal"] <= internal
+
+
 def test_the_c_heap_of_vm_info_is_read() -> None:
     heap = parse_c_heap(captured("vm-info"))
 
@@ -153,6 +169,7 @@ def test_both_versions_of_cgroups_speak_with_the_same_words() -> None:
 Parser = Callable[[bytes, str], object]
 PARSERS: list[Parser] = [
     parse_smaps, parse_pmap, parse_kilobytes, parse_nmt, parse_malloc_info, parse_jemalloc_stats,
+    parse_system_map, parse_heap_info,
 ]  # fmt: skip
 
 
@@ -161,6 +178,40 @@ def test_other_files_are_refused_by_name(parse: Parser) -> None:
     with pytest.raises(UsageError, match=r"^some\.file:1: ") as refused:
         parse(b"something else\n", "some.file")
     assert refused.value.remedy
+
+
+def of_case(case: str, name: str) -> bytes:
+    return next(path for path in verdict_case(case)["1"] if path.name == name).read_bytes()
+
+
+@pytest.mark.parametrize("case", ["java-garbage", "java-g1-leak", "java25-leak"])
+def test_the_java_heap_lies_where_its_mappings_are(case: str) -> None:
+    found = parse_heap_info(of_case(case, "heap_info"), "heap_info")
+    committed = parse_nmt(of_case(case, "nmt"), "nmt").categories["Java Heap"].committed
+    start, end = min(found.ranges)[0], max(found.ranges)[1]
+    mapped = [area for area in parse_smaps(of_case(case, "smaps"), "smaps")
+              if start <= area.mapping.start < end]  # fmt: skip
+
+    assert found.used <= found.total <= committed
+    assert mapped[0].mapping.start == start
+    assert mapped[-1].mapping.end <= end
+    assert total(mapped) <= committed
+
+
+def test_zgc_tells_sizes_without_addresses() -> None:
+    """Written by hand after zCollectedHeap.cpp."""
+    text = b" ZHeap           used 20M, capacity 256M, max capacity 4096M\n Metaspace used 1K\n"
+
+    assert parse_heap_info(text, "x") == JavaHeap(256 << 20, 20 << 20, ())
+
+
+def test_system_map_tells_the_mappings_of_smaps() -> None:
+    tagged = parse_system_map(of_case("java25-leak", "system_map"), "map")
+    areas = parse_smaps(of_case("java25-leak", "smaps"), "smaps")
+    known = {(area.mapping.start, area.mapping.end, area.mapping.perms) for area in areas}
+
+    assert sum((each.start, each.end, each.perms) in known for each in tagged) > 0.95 * len(areas)
+    assert {each.path for each in tagged} <= {area.mapping.path for area in areas}
 
 
 NAMES = ["smaps", "pmap-x", "pmap-X", "status", "nmt-detail", "malloc_info", "jemalloc-stats"]
@@ -184,7 +235,8 @@ def test_no_bytes_crash_them(
 
 @pytest.mark.parametrize("parse", PARSERS)
 @pytest.mark.parametrize(
-    "tail", [b" ", b"x", b"0", b"[", b"\n", b"- A ", b"\t [0x1 - 0x2] reserved 1KB for "]
+    "tail",
+    [b" ", b"x", b"0", b"[", b"\n", b"- A ", b"\t [0x1 - 0x2] reserved 1KB for ", b"[0x1] f+0x1\n"],
 )
 def test_a_long_tail_takes_no_time(parse: Parser, tail: bytes) -> None:
     """A pattern that tries each end of each start would take minutes."""

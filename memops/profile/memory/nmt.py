@@ -33,6 +33,14 @@ _HEAP = re.compile(
 )
 
 
+_SITE = re.compile(
+    r"((?:^\[0x[0-9a-f]{1,16}\][^\n]{0,500}+\n){1,32}+) {1,60}\(malloc=(\d{1,15})([KMG]?)B? "
+    r"(?:type|tag)=([A-Z][A-Za-z ]{1,40}?)(?: ([-+]\d{1,15})([KMG]?)B?)? #\d",
+    re.MULTILINE,
+)
+_FRAME = re.compile(r"^\[0x[0-9a-f]{1,16}\] ?([^\n+]{0,400})", re.MULTILINE)
+
+
 class Category(NamedTuple):
     """One of NMT's categories in bytes, and how much that is since the baseline (0 without one).
 
@@ -58,13 +66,29 @@ class Region(NamedTuple):
     committed: bool
 
 
+class Site(NamedTuple):
+    """A stack of the JVM that called malloc for *category*: live bytes, and growth since the baseline.
+
+    Its *frames* are leaf first, up to four; one without a name (JIT code, say) is empty.
+    """
+
+    frames: tuple[str, ...]
+    category: str
+    size: int
+    growth: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class NativeMemory:
-    """A report of native memory tracking: summary, detail or a diff of either."""
+    """A report of native memory tracking: summary, detail or a diff of either.
+
+    *regions* and *sites* are there in the detail; a diff has those sites only that changed.
+    """
 
     total: Category
     categories: Map[str, Category]
     regions: tuple[Region, ...] = ()
+    sites: tuple[Site, ...] = ()
 
 
 class CHeap(NamedTuple):
@@ -97,7 +121,15 @@ def parse_nmt(text: bytes, name: str) -> NativeMemory:
         for each, end in zip(found, ends, strict=False)
     }
     head = summary[total.end() : found[0].start() if found else len(summary)]
-    return NativeMemory(_category(total.groups(), head), categories, _regions(report))
+    sites = tuple(_site(*each.groups()) for each in _SITE.finditer(report))
+    return NativeMemory(_category(total.groups(), head), categories, _regions(report), sites)
+
+
+def _site(
+    stack: str, size: str, unit: str, category: str, growth: str | None, growth_unit: str | None
+) -> Site:
+    frames = tuple(frame.strip() for frame in _FRAME.findall(stack))
+    return Site(frames, category, _bytes(size, unit), _bytes(growth, growth_unit))
 
 
 def parse_c_heap(text: bytes) -> CHeap | None:

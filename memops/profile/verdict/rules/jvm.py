@@ -12,6 +12,7 @@ from memops.profile.verdict.values import Finding
 from memops.units import format_size
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from collections.abc import Mapping as Map
 
     from memops.profile.verdict.case import Case
@@ -93,12 +94,24 @@ def _grown(case: Case, name: str, sizes: Map[str, int], since: str) -> Finding:
         for key, grown in sorted(sizes.items(), key=lambda each: -each[1])
         if key == name or grown >= LEAST
     ]
+    evidence += _site(case, _METASPACE if name == METASPACE else {name})
     places = (kinds.METASPACE, kinds.CLASS_SPACE) if name == METASPACE else ()
     resident = sum(case.grown(kind) or 0 for kind in places)
     if resident:
         evidence.append(f"metaspace and class space: {format_size(resident)} more are resident")
     sure = "certain" if case.explains(size, _MOST) else "likely"
     return Finding(INTERNAL, sentence, tuple(evidence), sure, f"jcmd {case.pid} {ask}", size)
+
+
+def _site(case: Case, names: Collection[str]) -> list[str]:
+    """Who in the JVM allocated what grew of the categories *names*, where a diff of details tells."""
+    diff = case.after.snapshot.diff
+    sites = [each for each in diff.sites if each.category in names] if diff else []
+    largest = max(sites, key=lambda each: each.growth, default=None)
+    if largest is None or largest.growth < LEAST:
+        return []
+    callers = " < ".join(frame or "code without a name" for frame in largest.frames)
+    return [f"+{format_size(largest.growth)} of it by {callers}"]
 
 
 def _held(case: Case) -> Finding | None:
