@@ -31,7 +31,7 @@ def test_the_finding_comes_first_then_its_evidence_what_next_and_where_the_memor
 
     assert lines[0].startswith("orders on web-1, pid ")
     assert lines[0].endswith(": 2 snapshots over 10 min 00 s, 80.2 MiB RSS") or "RSS" in lines[0]
-    assert lines[2].startswith("native leak (likely): native memory grows: +")
+    assert lines[2].startswith("native leak (likely): +58.7 MiB are live in malloc that the JVM")
     assert lines[3].startswith("    VM.info: ")
     assert (
         "    next: memops enable-profiling --hosts web-1, for the function that allocates" in lines

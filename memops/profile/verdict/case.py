@@ -145,9 +145,11 @@ class Case:
         return size >= max(least, part * self.after.rss)
 
     def of_growth(self, size: int) -> str:
-        """``+64.4 MiB of the +68.0 MiB``: how *size* bytes compare with the growth of the RSS."""
+        """``64.4 MiB of the 68.0 MiB that RSS grew by``, or the *size* alone where that is less."""
         whole = max(self.rss_growth or 0, 0)
-        return f"+{format_size(size)}" + (f" of the RSS's +{format_size(whole)}" if whole else "")
+        if size > whole:
+            return f"+{format_size(size)}"
+        return f"{format_size(size)} of the {format_size(whole)} that RSS grew by"
 
     @property
     def pid(self) -> str:

@@ -64,9 +64,7 @@ def not_enough(
         return (Finding(NOT_ENOUGH, sentence, evidence, "certain", ask),)
     calm = () if findings else (_nothing(case),)
     names = ", ".join(each.rule for each in missing)
-    rest = Finding(
-        NOT_JUDGED, f"{names} could not be judged, for want of files", evidence, "certain", ask
-    )
+    rest = Finding(NOT_JUDGED, f"{names}: files are missing", evidence, "certain", ask)
     return (*calm, rest) if missing else calm
 
 

@@ -88,7 +88,7 @@ def _own(case: Case, sizes: Map[str, int]) -> dict[str, int]:
 def _grown(case: Case, name: str, sizes: Map[str, int], since: str) -> Finding:
     what, ask = _CAUSES.get(name, (f"NMT's category {name}", "VM.native_memory detail"))
     size = sizes[name]
-    sentence = f"the JVM's own memory grows: {case.of_growth(size)} is for {what} ({name})"
+    sentence = f"{case.of_growth(size)} are the JVM's own, for {what} ({name})"
     evidence = [
         f"native memory tracking: {key} +{format_size(grown)} committed {since}"
         for key, grown in sorted(sizes.items(), key=lambda each: -each[1])
@@ -150,7 +150,7 @@ def java_heap(case: Case) -> Finding | Missing | None:
     ]
     ask = f"jcmd {case.pid} GC.run (a pause): what RSS falls by was not collected; else take a heap dump"
     if grown is not None and case.explains(grown, _MOST):
-        sentence = f"the Java heap itself grows: {case.of_growth(grown)}; no native leak"
+        sentence = f"{case.of_growth(grown)} are the Java heap itself: no native leak"
         return Finding(HEAP, sentence, tuple(evidence), "likely", ask, grown)
     if grown is None and case.matters(resident, _MOST, _LARGE):
         sentence = f"most of the RSS is the Java heap: {format_size(resident)}"
@@ -178,7 +178,7 @@ def thread_stacks(case: Case) -> Finding | Missing | None:
     evidence += [f"{count} are named {name}" for name, count in _names(stacks).most_common(3)]
     told = any("behind a guard" not in each.label and "main" not in each.label for each in stacks)
     amount = case.of_growth(grown) if grown is not None else format_size(size)
-    sentence = f"stacks of threads: {amount} in {threads or len(stacks)} threads"
+    sentence = f"{amount} are the stacks of {threads or len(stacks)} threads"
     ask = (
         f"jcmd {case.pid} Thread.print"
         if after.snapshot.is_jvm

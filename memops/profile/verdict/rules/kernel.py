@@ -45,7 +45,7 @@ def mapped_files(case: Case) -> Finding | Missing | None:
         "status: RssFile",
     )
     amount = case.of_growth(grown) if worth and grown is not None else format_size(now)
-    sentence = f"pages of mapped files: {amount}; they are the kernel's to take back, no leak"
+    sentence = f"{amount} are pages of files that are mapped: the kernel takes them back, no leak"
     ask = "nothing; limit a container by anonymous memory rather than by RSS"
     return Finding(MAPPED, sentence, evidence, "certain", ask, grown if worth and grown else now)
 
@@ -70,7 +70,7 @@ def page_cache(case: Case) -> Finding | Missing | None:
     if cache < max(LEAST, _QUARTER * group.current):
         return None
     sentence = (
-        f"page cache: {format_size(cache)} of the {format_size(group.current)} that the control group "
+        f"{format_size(cache)} of the {format_size(group.current)} that the control group "
         f"counts are cached files; the kernel takes them back when it needs them"
     )
     stat = ", ".join(f"{name} {format_size(group.stat.get(name, 0))}" for name in _OF_CACHE)
@@ -109,7 +109,7 @@ def shared_memory(case: Case) -> Finding | Missing | None:
     evidence = [f"{each.label}: {format_size(each.rss or 0)}" for each in names[:3]]
     evidence += [f"memory.stat: shmem {format_size(counted)}"] if counted else []
     amount = case.of_growth(grown) if worth and grown is not None else format_size(size)
-    sentence = f"shared memory or tmpfs: {amount}; it stays until it is unmapped and removed"
+    sentence = f"{amount} are shared memory or files of a tmpfs, and stay until they are removed"
     ask = "ls -l /dev/shm; ipcs -m; df -t tmpfs"
     return Finding(SHARED, sentence, tuple(evidence) or ("status: RssShmem",), "certain", ask,
                    grown if worth and grown else size)  # fmt: skip
@@ -139,7 +139,7 @@ def huge_pages(case: Case) -> Finding | Missing | None:
     sure = "likely" if grown is not None and case.explains(grown, _MOST) else "possible"
     sentence = f"{format_size(now)} of RSS are transparent huge pages, perhaps hardly touched"
     evidence = ["AnonHugePages, without the Java heap's"]
-    evidence += [f"{case.of_growth(grown)} since the first snapshot"] if grown and grown > 0 else []
+    evidence += [f"+{format_size(grown)} since the first snapshot"] if grown and grown > 0 else []
     ask = "cat /sys/kernel/mm/transparent_hugepage/enabled; madvise or never, or MALLOC_CONF=thp:never"
     return Finding(HUGE, sentence, tuple(evidence), sure, ask, now)
 

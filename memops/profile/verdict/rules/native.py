@@ -63,7 +63,7 @@ def _leak_by_profiles(growth: HeapGrowth, case: Case) -> Finding | Missing | Non
     per, unit = (_HOUR, "an hour") if growth.span >= _HOUR / 12 else (60, "a minute")
     pace = " .. ".join(format_size(per * each) for each in (growth.low, growth.high))
     over = f"{growth.dumps} heap profiles over {format_duration(growth.span)}"
-    sentence = f"native memory leaks: {_first(growth)}, {pace} {unit}"
+    sentence = f"{_first(growth)}, and it goes on: {pace} {unit}"
     evidence = (
         f"{over}: it grows to the end, {pace} {unit} with 95 %",
         *growth.culprits,
@@ -74,7 +74,7 @@ def _leak_by_profiles(growth: HeapGrowth, case: Case) -> Finding | Missing | Non
 
 
 def _leak_between_dumps(growth: HeapGrowth, case: Case) -> Finding:
-    sentence = f"native memory grew: {_first(growth)}"
+    sentence = f"{_first(growth)} since the first heap profile"
     evidence = (f"{growth.dumps} heap profiles, which tell growth but no trend", *growth.culprits)
     clear = growth.dumps >= _SEVERAL and growth.grown > _SIGMAS * growth.error
     sure = "likely" if clear else "possible"
@@ -108,13 +108,12 @@ def _leak_by_counters(case: Case) -> Finding | Missing | None:
     if not case.explains(grown):
         return None
     who = "malloc that the JVM does not track" if jvm else "malloc"
-    sizes = f"+{format_size(grown)} live in {who}, {format_size(natives[0])} before and {format_size(now)} now"
+    sizes = f"{format_size(natives[0])} before and {format_size(now)} now"
+    sentence = f"+{format_size(grown)} are live in {who}: {sizes}"
     if _stands_still(natives):
-        sentence = f"native memory grew, and stopped: {sizes}; a cache or a pool, perhaps"
+        sentence += "; it grew no more in the second half: a cache or a pool, perhaps"
         return Finding(LEAK, sentence, _counted(case), "possible", _again(case), grown)
-    return Finding(
-        LEAK, f"native memory grows: {sizes}", _counted(case), "likely", _profile(case), grown
-    )
+    return Finding(LEAK, sentence, _counted(case), "likely", _profile(case), grown)
 
 
 def _stands_still(sizes: Sequence[int]) -> bool:
