@@ -164,6 +164,7 @@ def test_both_versions_of_cgroups_speak_with_the_same_words() -> None:
     assert (new.current, new.limit, new.working_set) == (1_000_000, 2_000_000, 800_000)
     assert parse_cgroup(V2 | {"memory.max": b"max\n"}).limit is None
     assert parse_cgroup({}).working_set is None
+    assert parse_cgroup({"memory.stat": captured("v1-memory.stat")}).stat == old.stat
 
 
 Parser = Callable[[bytes, str], object]

@@ -144,6 +144,22 @@ def test_a_heap_ends_on_its_boundary(mappings: list[Mapping], starts: list[int])
     assert [heap.start - BASE for heap in arena_heaps(mappings)] == starts
 
 
+@pytest.mark.parametrize(
+    ("guard", "size", "kind"),
+    [
+        (4 << 10, 8 * MB, kinds.STACK),
+        (20 << 10, 1004 << 10, kinds.STACK),
+        (920 << 10, 4 * MB, kinds.ANONYMOUS),  # as a JVM under jemalloc had it
+        (4 << 10, 4 << 10, kinds.ANONYMOUS),
+    ],
+)
+def test_a_stack_lies_behind_a_small_guard(guard: int, size: int, kind: str) -> None:
+    mappings = (anonymous(BASE, BASE + guard, "---p"), anonymous(BASE + guard, BASE + guard + size))
+    snapshot = Snapshot(areas=tuple(Area(each, {"Rss": 4096}) for each in mappings))
+
+    assert [each.kind for each in regions(snapshot)][1] == kind
+
+
 def test_names_of_anonymous_memory_are_believed() -> None:
     """Written by hand: this kernel has no CONFIG_ANON_VMA_NAME."""
     names = {
@@ -152,14 +168,16 @@ def test_names_of_anonymous_memory_are_believed() -> None:
         "[anon: Go: heap]": kinds.GO, "[anon:mimalloc]": kinds.MIMALLOC, "[anon:mine]": kinds.NAMED,
         "[anon_shmem:mine]": kinds.SHARED, "/dev/shm/x": kinds.SHARED, "/memfd:x (deleted)": kinds.SHARED,
         "/SYSV00000000 (deleted)": kinds.SHARED, "/srv/data": kinds.FILE, "[vdso]": kinds.KERNEL,
-        "[heap]": kinds.BRK,
+        "[heap]": kinds.BRK, "[stack]": kinds.STACK, "[stack:4711]": kinds.STACK,
     }  # fmt: skip
     areas = tuple(
         Area(Mapping(at * MB, (at + 1) * MB, "rw-p", 0, name), {"Rss": 4096})
         for at, name in enumerate(names, 1)
     )
 
-    assert [each.kind for each in regions(Snapshot(areas=areas))] == list(names.values())
+    found = regions(Snapshot(areas=areas))
+    assert [each.kind for each in found] == list(names.values())
+    assert [each.label for each in found][-2:] == ["main thread", "tid 4711"]
 
 
 pages = st.integers(1, 60)

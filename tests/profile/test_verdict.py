@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from memops.profile.memory.allocators import MallocInfo
+from memops.profile.memory.counters import parse_cgroup
 from memops.profile.memory.nmt import CHeap
 from memops.profile.verdict.collect import read_snapshots
 from memops.profile.verdict.evidence import Evidence, HeapGrowth, Snapshot, Subject
@@ -206,6 +207,22 @@ def test_without_the_address_space_what_glibc_keeps_is_an_upper_bound() -> None:
 
     assert (finding.kind, finding.confidence) == ("glibc retention", "possible")
     assert "at most" in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("stat", "kinds"),
+    [
+        (b"anon 100000000\nfile 800000000\ninactive_file 700000000\nshmem 0\n", {"page cache"}),
+        (b"anon 100000000\nfile 800000000\ninactive_file 0\nshmem 790000000\n", {"shared memory"}),
+        (b"anon 880000000\nfile 20000000\ninactive_file 9000000\nshmem 0\n", set()),
+    ],
+)
+def test_a_control_group_of_version_2_tells_cache_from_tmpfs(stat: bytes, kinds: set[str]) -> None:
+    """Written by hand after cgroup-v2.rst: this machine has version 1."""
+    group = parse_cgroup({"memory.current": b"910000000\n", "memory.stat": stat})
+    found = judge(Evidence((Snapshot(cgroup=group),))).findings
+
+    assert {each.kind for each in found} - {NOT_ENOUGH} == kinds
 
 
 def test_numbers_that_began_anew_at_4_gib_are_not_believed() -> None:

@@ -34,7 +34,8 @@ def test_the_finding_comes_first_then_its_evidence_what_next_and_where_the_memor
     assert lines[2].startswith("native leak (likely): +58.7 MiB are live in malloc that the JVM")
     assert lines[3].startswith("    VM.info: ")
     assert (
-        "    next: memops enable-profiling --hosts web-1, for the function that allocates" in lines
+        "    next: memops enable-profiling --hosts web-1  # for the function that allocates"
+        in lines
     )
     assert any(line.endswith("RSS, of which are") for line in lines)
     assert "unexplained anonymous" in lines[-1]

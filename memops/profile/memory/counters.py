@@ -60,11 +60,11 @@ def parse_cgroup(files: Map[str, bytes]) -> Cgroup:
     """
     stat = {key.decode(): int(value) for key, value in
             _PLAIN.findall(files.get("memory.stat", b""))}  # fmt: skip
-    if "memory.usage_in_bytes" in files:
+    if "memory.usage_in_bytes" in files or "total_rss" in stat:
         limit = _number(files.get("memory.limit_in_bytes"))
         unlimited = limit is None or limit >= _NO_LIMIT_V1
-        return Cgroup(_number(files["memory.usage_in_bytes"]), None if unlimited else limit,
-                      _as_v2(stat))  # fmt: skip
+        current = _number(files.get("memory.usage_in_bytes"))
+        return Cgroup(current, None if unlimited else limit, _as_v2(stat))
     return Cgroup(_number(files.get("memory.current")), _number(files.get("memory.max")), stat)
 
 

@@ -23,8 +23,9 @@ _COMPRESSED = 1 << 35
 """Compressed oops reach 32 GiB: below lies the heap of a JVM, and nothing else that is anonymous."""
 _CLASS_SPACES = (0x100000000, 0x7C0000000, 0x800000000)
 """Where HotSpot puts the class space when it can: behind the heap, or from 32 GiB on (JDK 8 to 21)."""
-_GUARD, _STACKS = 1 << 20, range(16 << 10, 1 << 30)
-"""A guard has a page in glibc, and up to a few of HotSpot's zones; a stack 16 KiB at least."""
+_GUARD, _STACKS = 256 << 10, range(16 << 10, 1 << 30)
+"""A guard is a page of glibc's and HotSpot's three zones: 20 KiB, 256 KiB where a page has 64. A stack
+has 16 KiB at least (PTHREAD_STACK_MIN)."""
 _CLAIMS = 200_000
 """Regions that a JVM may tell of; the kernel allows 65,530 mappings (vm.max_map_count)."""
 _SHARED = ("/dev/shm/", "/SYSV", "/memfd:", "/dev/zero", "/run/shm/")  # noqa: S108 - names, not files
@@ -180,7 +181,8 @@ def _named(mapping: Mapping, snapshot: Snapshot) -> Claim | None:
             (kinds.ARENA, "main arena") if snapshot.allocator == GLIBC else (kinds.BRK, path)
         )
     elif path.startswith("[stack"):
-        kind, label = kinds.STACK, "main thread"
+        tid = path[7:-1]  # [stack:12] is what Linux 3.4 to 4.4 called the stack of a thread
+        kind, label = kinds.STACK, f"tid {tid}" if tid else "main thread"
     elif path.startswith("[anon:"):
         kind = next((kind for word, kind in _NAMES if word in path), kinds.NAMED)
     elif path.startswith("["):

@@ -28,14 +28,14 @@ _ALONE = 0.3
 _OTHERS = frozenset(("Java Heap", "Thread", "Thread Stack", "Shared class space"))
 METASPACE, _METASPACE = "metaspace", frozenset(("Class", "Metaspace"))
 _CAUSES = {
-    METASPACE: ("classes and their loaders", "VM.classloader_stats, for the loaders that pile up"),
-    "Code": ("compiled code", "Compiler.codecache; -XX:ReservedCodeCacheSize bounds it"),
+    METASPACE: ("classes and their loaders", "VM.classloader_stats  # loaders that pile up"),
+    "Code": ("compiled code", "Compiler.codecache  # -XX:ReservedCodeCacheSize bounds it"),
     "Other": ("direct buffers and Unsafe.allocateMemory",
-              "GC.class_histogram -all: DirectByteBuffer and netty's; -XX:MaxDirectMemorySize bounds it"),
-    "Internal": ("JVMTI and, before JDK 11, direct buffers", "VM.native_memory detail, for who allocates"),
-    "GC": ("the collector's own tables", "GC.heap_info: they grow with the heap and its regions"),
-    "Compiler": ("the JIT compilers' arenas", "Compiler.memory (JDK 22), for the method that costs it"),
-    "Symbol": ("names of classes and methods", "VM.symboltable -verbose, for names made while running"),
+              "GC.class_histogram -all  # DirectByteBuffer, netty; -XX:MaxDirectMemorySize bounds it"),
+    "Internal": ("JVMTI and, before JDK 11, direct buffers", "VM.native_memory detail  # who allocates"),
+    "GC": ("the collector's own tables", "GC.heap_info  # they grow with the heap and its regions"),
+    "Compiler": ("the JIT compilers' arenas", "Compiler.memory  # JDK 22: the method that costs it"),
+    "Symbol": ("names of classes and methods", "VM.symboltable -verbose  # names made while running"),
 }  # fmt: skip
 """What HotSpot's categories hold (``memTag.hpp`` and JEP 387), and whom to ask."""
 
@@ -148,7 +148,7 @@ def java_heap(case: Case) -> Finding | Missing | None:
         for heap in (after.snapshot.java_heap,)
         if heap
     ]
-    ask = f"jcmd {case.pid} GC.run (a pause): what RSS falls by was not collected; else take a heap dump"
+    ask = f"jcmd {case.pid} GC.run  # a pause; what RSS falls by was garbage, the rest is for a heap dump"
     if grown is not None and case.explains(grown, _MOST):
         sentence = f"{case.of_growth(grown)} are the Java heap itself: no native leak"
         return Finding(HEAP, sentence, tuple(evidence), "likely", ask, grown)
@@ -185,7 +185,7 @@ def thread_stacks(case: Case) -> Finding | Missing | None:
         else f"ls /proc/{case.pid}/task | wc -l"
     )
     return Finding(STACKS, sentence, tuple(evidence), "certain" if told else "likely",
-                   f"{ask}, again later: does their number grow?", grown or size)  # fmt: skip
+                   f"{ask}  # again later: does their number grow?", grown or size)  # fmt: skip
 
 
 def _names(stacks: list[Region]) -> Counter[str]:

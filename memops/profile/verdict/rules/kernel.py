@@ -46,7 +46,7 @@ def mapped_files(case: Case) -> Finding | Missing | None:
     )
     amount = case.of_growth(grown) if worth and grown is not None else format_size(now)
     sentence = f"{amount} are pages of files that are mapped: the kernel takes them back, no leak"
-    ask = "nothing; limit a container by anonymous memory rather than by RSS"
+    ask = "nothing to do; limit a container by anonymous memory rather than by RSS"
     return Finding(MAPPED, sentence, evidence, "certain", ask, grown if worth and grown else now)
 
 
@@ -65,7 +65,7 @@ def page_cache(case: Case) -> Finding | Missing | None:
     group = case.after.snapshot.cgroup
     if group is None or group.current is None or not group.stat:
         needs = "memory.stat of its control group, and memory.current"
-        return Missing(CACHE, needs, "cat /sys/fs/cgroup/.../memory.stat, beside memory.current")
+        return Missing(CACHE, needs, "cat /sys/fs/cgroup/.../memory.stat  # and memory.current")
     cache = max(0, group.stat.get("file", 0) - group.stat.get("shmem", 0))
     if cache < max(LEAST, _QUARTER * group.current):
         return None
@@ -140,7 +140,9 @@ def huge_pages(case: Case) -> Finding | Missing | None:
     sentence = f"{format_size(now)} of RSS are transparent huge pages, perhaps hardly touched"
     evidence = ["AnonHugePages, without the Java heap's"]
     evidence += [f"+{format_size(grown)} since the first snapshot"] if grown and grown > 0 else []
-    ask = "cat /sys/kernel/mm/transparent_hugepage/enabled; madvise or never, or MALLOC_CONF=thp:never"
+    ask = (
+        "cat /sys/kernel/mm/transparent_hugepage/enabled  # madvise or never; MALLOC_CONF=thp:never"
+    )
     return Finding(HUGE, sentence, tuple(evidence), sure, ask, now)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from memops.profile.verdict import kinds
@@ -218,7 +219,7 @@ def jemalloc_dirty(case: Case) -> Finding | Missing | None:
         return None
     stats = after.snapshot.jemalloc
     if stats is None:
-        how = "set MALLOC_CONF=stats_interval:1073741824,stats_interval_opts:J; it writes to stderr"
+        how = "export MALLOC_CONF=stats_interval:1073741824,stats_interval_opts:J  # to stderr"
         return Missing(DIRTY, "jemalloc's statistics", how)
     dirty, gaps = max(0, stats.resident - stats.active), max(0, stats.active - stats.allocated)
     if not case.matters(dirty + gaps) or dirty + gaps < 0.2 * stats.resident:
@@ -234,8 +235,10 @@ def jemalloc_dirty(case: Case) -> Finding | Missing | None:
     )
     fix = "MALLOC_CONF=background_thread:true,dirty_decay_ms:5000,muzzy_decay_ms:5000"
     if dirty < gaps:
-        fix = "MALLOC_CONF=narenas:N with fewer arenas, or fewer sizes of objects that live long"
-    return Finding(DIRTY, sentence, evidence, "certain", f"restart it with {fix}", dirty + gaps)
+        fix = "MALLOC_CONF=narenas:4"
+    return Finding(
+        DIRTY, sentence, evidence, "certain", f"export {fix}  # at its start", dirty + gaps
+    )
 
 
 def outside_malloc(case: Case) -> Finding | Missing | None:
@@ -274,47 +277,40 @@ def outside_malloc(case: Case) -> Finding | Missing | None:
         f"{after.malloc.source} accounts for {format_size(after.malloc.live or 0)} live bytes",
         f"the largest such region: {largest.start:#x}, {format_size(largest.rss or 0)} of RSS",
     )
-    ask = f"perf trace -e mmap,munmap,mprotect -p {case.pid} --call-graph dwarf, for who maps it"
+    ask = f"perf trace -e mmap,munmap,mprotect -p {case.pid} --call-graph dwarf  # who maps it"
     return Finding(OUTSIDE, sentence, evidence, "likely", ask, size)
 
 
 def _trim(case: Case) -> str:
     if case.after.snapshot.is_jvm:
-        return f"jcmd {case.pid} System.trim_native_heap (JDK 18, 17.0.9): RSS falls if this is so"
-    return "start it with MALLOC_ARENA_MAX=2, or with jemalloc and background_thread:true"
+        return (
+            f"jcmd {case.pid} System.trim_native_heap  # JDK 18+, late 17: RSS falls if this is so"
+        )
+    return "export MALLOC_ARENA_MAX=2  # at its start; or jemalloc with background_thread:true"
 
 
 def _profile(case: Case) -> str:
-    host = case.evidence.subject.host
-    if host:
-        return f"memops enable-profiling --hosts {host}, for the function that allocates"
-    return (
-        "memops enable-profiling, or preload jemalloc with MALLOC_CONF=prof:true, for the function"
-    )
+    host = quote(case.evidence.subject.host)
+    if case.evidence.subject.host:
+        return f"memops enable-profiling --hosts {host}  # for the function that allocates"
+    return "memops enable-profiling --hosts HOST  # or preload jemalloc, MALLOC_CONF=prof:true"
 
 
 def _dumps(case: Case) -> str:
     host = case.evidence.subject.host
     return (
-        f"memops collect --hosts {host} again later"
-        if host
-        else "analyze it again with later dumps"
+        f"memops collect --hosts {quote(host)}  # later" if host else "analyze with later dumps too"
     )
 
 
 def _again(case: Case) -> str:
     host = case.evidence.subject.host
-    return (
-        f"memops collect --hosts {host} --jvm again later"
-        if host
-        else "take the same files again later"
-    )
+    if host:
+        return f"memops collect --hosts {quote(host)} --jvm  # again later"
+    return "take the same files again later"
 
 
 def _deeper(case: Case) -> str:
     app, host, _ = case.evidence.subject
-    if host:
-        return (
-            f"memops analyze --app {app} --host {host} --folded > stacks.folded, for all its stacks"
-        )
-    return "memops analyze with --folded or --svg, for all its stacks"
+    which = f"--app {quote(app)} --host {quote(host)}" if host else "FILES"
+    return f"memops analyze {which} --html report.html  # all its stacks"
