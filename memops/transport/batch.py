@@ -99,11 +99,11 @@ def _together(files: Sequence[Small]) -> str:
         [
             "(umask 077",
             *lines,
-            f"trap 'rm -f {temps}' EXIT",
+            f"trap 'rm -f {temps} 2>/dev/null' EXIT",
             "set -C",
             f"if {{ {' && '.join(steps)}; }} 2>/dev/null; then",
             *renames,
-            f"else rm -f {temps}; set +C",
+            f"else rm -f {temps} 2>/dev/null; set +C",
             *others,
             "fi; trap - EXIT) 7<&- || break",
         ]

@@ -91,7 +91,7 @@ memops_rename() {
 memops_beside() {
     [ -n "${memops_random-}" ] || memops_random=$(od -An -v -N8 -tx1 /dev/urandom | tr -d ' \n')
     memops_temp=${1%/*}/.memops.$memops_random
-    trap 'rm -f "$memops_temp"' EXIT
+    trap 'rm -f "$memops_temp" 2>/dev/null' EXIT
     trap 'exit 1' HUP INT TERM PIPE
 }
 

@@ -7,6 +7,7 @@ import re
 import stat
 import struct
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -203,3 +204,26 @@ def test_a_long_batch_holds_any_bytes(place: Target) -> None:
     assert [each.rc for each in outputs] == [0] * 4, outputs
     for output in place.session.look([Read(each.path) for each in actions]):
         assert (output.rc, output.stdout) == (0, content)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_an_ordinary_user_writes_what_it_may(host: str) -> None:
+    modes = (0o600, 0o444, 0o200, 0o000, 0o400, 0o4755)
+    with tempfile.TemporaryDirectory() as directory:  # where others than root get to
+        path, root = HOSTS[host](Path(directory) / "bin"), Path(directory) / "root"
+        root.mkdir()
+        for each, mode in ((directory, 0o755), (root, 0o777)):
+            os.chmod(each, mode)  # noqa: PTH101
+        files = [Put(f"{root}/{n}", File(b"x", mode)) for n, mode in enumerate(modes)]
+        actions = [*files, Put(f"{directory}/refused", File(b"x"))]
+        become = ("--reuid=65534", "--regid=65534", "--clear-groups")
+        ended = _sent(actions, path, "/usr/bin/setpriv", *become)
+        *well, refused = _codes(ended)
+        assert well == [b"0"] * len(modes)
+        assert refused != b"0"
+        said = [line for line in ended.stderr.splitlines() if line and b"n0nce" not in line]
+        assert len(said) == 1
+        assert said[0].endswith(b"ermission denied")
+        found = [stat.S_IMODE((root / str(n)).stat().st_mode) for n in range(len(modes))]
+        assert tuple(found) == modes
+        assert {each.name for each in Path(directory).iterdir()} == {"bin", "root"}
