@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from memops.errors import UsageError
 from memops.profile.heap.files import is_heap_name
-from memops.profile.memory import kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -67,6 +66,8 @@ def _sort_file(path: Path, found: Sorted, *, strict: bool | None) -> None:
     if is_heap_name(path):
         found.dumps.append(path)
         return
+    from memops.profile.memory import kinds  # noqa: PLC0415 - heap profiles go by their names
+
     try:
         kind = kinds.sniff(path)
     except UsageError:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from memops.errors import UsageError
 from memops.profile.growth.analysis import analyse
 from memops.profile.growth.condense import Condenser
-from memops.profile.growth.java import JavaNaming, java_naming
 from memops.profile.growth.naming import Lexicon, Vocabulary
 from memops.profile.growth.reading import read_run
 from memops.profile.heap.files import by_process, find_dumps
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from memops.profile.growth.analysis import Analysis
     from memops.profile.growth.filters import Filters
+    from memops.profile.growth.java import JavaNaming
     from memops.profile.growth.naming import Codes
     from memops.profile.growth.series import Series
     from memops.profile.growth.window import Window
@@ -135,9 +135,7 @@ def study(
             *_without_lines(elf),
         ),
         series=None if base else found.track.series(calls),
-        java=java_naming(
-            analysis, chosen.last.mappings, maps=bool(jit.maps), host=inputs.host, pid=process.pid
-        ),
+        java=_java(analysis, chosen, inputs, maps=bool(jit.maps)),
         filters=filters,
         before=0 if single else found.before_live,
         compared=tuple(found.paths),
@@ -184,6 +182,16 @@ def _runs(inputs: Inputs, pid: int | None, reader: Reader, window: Window | None
 
 def _vocabulary(names: Names, dump: Dump, lexicon: Lexicon) -> Vocabulary:
     return Vocabulary(names, allocator_test(allocator_module(dump)), lexicon)
+
+
+def _java(analysis: Analysis, run: Run, inputs: Inputs, *, maps: bool) -> JavaNaming | None:
+    if not any("/libjvm.so" in each.path for each in run.last.mappings):
+        return None
+    from memops.profile.growth.java import java_naming  # noqa: PLC0415 - most have no JVM
+
+    return java_naming(
+        analysis, run.last.mappings, maps=maps, host=inputs.host, pid=run.files[0].pid
+    )
 
 
 def _without_lines(elf: ElfSymbols) -> list[str]:

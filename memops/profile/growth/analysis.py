@@ -153,9 +153,14 @@ class Analysis:
             return self.rows
         first: dict[Call, int] = {}
         whole = [first.setdefault(_whole(call), code) for code, call in enumerate(self.words)]
+        others = frozenset(code for code, one in enumerate(whole) if code != one)
+        if not others:
+            return self.rows
         sums: dict[Codes, Row] = {}
         for codes, row in self.rows.items():
-            merged = tuple(map(whole.__getitem__, codes))
+            merged = codes
+            if not others.isdisjoint(codes):
+                merged = tuple(map(whole.__getitem__, codes))
             sums[merged] = _plus(sums[merged], row) if merged in sums else row
         return sums
 

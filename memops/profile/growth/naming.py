@@ -112,6 +112,10 @@ class Vocabulary(dict["Frame", int]):
             self._own[call] = self.lexicon.new(call)
         return self._own[call]
 
+    def span(self, frame: Frame) -> tuple[int, int]:
+        """The offsets of frames of the same file that have the code of *frame*; (0, 0) if unknown."""
+        return self._names.of(frame).span
+
     def spread(self, codes: Codes) -> Codes:
         """*codes* with those of inlined calls in the place of those that stand for them."""
         chains = self.chains

@@ -11,8 +11,6 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from memops.profile.symbols.rust import rust_v0
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -35,6 +33,8 @@ def demangle(symbol: str) -> str:
     if not symbol.startswith(("_Z", "__Z", "_R")) or len(symbol) > _LENGTH_LIMIT:
         return symbol
     if symbol.startswith("_R"):
+        from memops.profile.symbols.rust import rust_v0  # noqa: PLC0415 - most profiles have none
+
         return rust_v0(symbol) or symbol
     if _RUST_LEGACY.match(symbol):
         return _rust(symbol)

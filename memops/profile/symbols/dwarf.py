@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,13 +86,10 @@ def _identity(path: Path) -> str:
 
     Not its build-id: a file of one host could then pass for that of another.
     """
-    from hashlib import sha256  # noqa: PLC0415 - as seldom as the library
-
     from symbolic.symcache import SYMCACHE_LATEST_VERSION  # noqa: PLC0415
 
-    found, whole = path.stat(), path.resolve()
-    key = f"{whole}\0{found.st_size}\0{found.st_mtime_ns}\0{SYMCACHE_LATEST_VERSION}"
-    return sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+    found, whole = path.stat(), os.fsencode(path.resolve())
+    return f"{crc32(whole):08x}-{found.st_size}-{found.st_mtime_ns}-{SYMCACHE_LATEST_VERSION}"
 
 
 def _keep(made: SymCache, to: Path) -> None:

@@ -177,6 +177,17 @@ class Elf:
         own = self._own_function_at(address)
         return own or (self._packed.function_at(address) if self._packed else None)
 
+    def extent_at(self, address: int) -> tuple[int, int]:
+        """The addresses about *address* that its function has and no other symbol, of the file's own.
+
+        From the first to the last and one; nothing (0, 0) where symbols overlap.
+        """
+        starts, entries = self._functions
+        index = bisect_right(starts, address)
+        start, size, _ = entries[index - 1] if index else (0, 0, 0)
+        after = starts[index] if index < len(starts) else start + size
+        return (start, min(start + size, after)) if start <= address < start + size else (0, 0)
+
     def _own_function_at(self, address: int) -> Function | None:
         starts = self._functions[0]
         index = bisect_right(starts, address)

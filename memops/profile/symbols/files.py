@@ -63,6 +63,16 @@ class _Module:
                 return found.name
         return next(filter(None, (plt_name(each.elf, address) for each in self.files)), "")
 
+    def span_at(self, address: int, offset: int) -> tuple[int, int]:
+        """`Name.span` of the frame at *offset*, which calls from *address*.
+
+        A frame is the address behind its call. Where several files may be the module, or a debug
+        file gave the name, there is none.
+        """
+        start, end = self.files[0].elf.extent_at(address) if len(self.files) == 1 else (0, 0)
+        moved = offset - address
+        return (start + moved, end + moved) if end else (0, 0)
+
     def places_at(self, address: int) -> tuple[Place, ...]:
         """The calls in the source at *address*, where there is debug information to tell."""
         return self.lines.at(address) if self.lines else ()
@@ -117,7 +127,8 @@ class ElfSymbols:
         if symbol or places:
             inlined = tuple(Inlined(*place) for place in places[:-1])
             source = places[-1].source if places else ""
-            return Name(symbol or places[-1].symbol, source=source, inlined=inlined)
+            span = (0, 0) if module.lines else module.span_at(address, offset)
+            return Name(symbol or places[-1].symbol, source=source, inlined=inlined, span=span)
         reason = self._reason(module, frame, found=True)
         return Name(label=f"{frame.module}+{address + 1:#x}", reason=reason)
 

@@ -28,7 +28,8 @@ class Name(NamedTuple):
 
     *module* says where the code is from if the frame's own does not tell; *source* is the line of
     the call (``file.c:67``), where debug information told it. *inlined* are the calls at this very
-    place that the compiler put into the function, the innermost first.
+    place that the compiler put into the function, the innermost first. *span* is the offsets of
+    frames in the same file, from the first to the last and one, that have this very name.
     """
 
     symbol: str = ""
@@ -37,6 +38,7 @@ class Name(NamedTuple):
     module: str = ""
     source: str = ""
     inlined: tuple[Inlined, ...] = ()
+    span: tuple[int, int] = (0, 0)
 
 
 class Symbols(Protocol):
