@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from memops.cli.push import Target
     from memops.profile.growth.window import Window
     from memops.profile.study import Inputs, Study
-    from memops.report.view import View
     from memops.store import Artifact, Store
 
 TYPED = "memops.analyze.typed"
@@ -188,17 +187,20 @@ def show(
 
     from memops.profile.study import study
     from memops.report import FORMATS
+    from memops.report.files import FILES, PAGES
     from memops.report.safe import encodable
 
-    if written and len(subjects) > 1:
+    single = [name for name in written or () if name not in PAGES]
+    if single and len(subjects) > 1:
         owners = ", ".join(f"{each.app} on {each.host}" for each in subjects)
         what = f"one file cannot hold all of {owners}"
-        raise UsageError(f"--{next(iter(written))}", what, "choose one by --app and --host")
+        raise UsageError(f"--{single[0]}", what, "choose one by --app and --host")
     gc.disable()  # all that is read stays to the end, and looking it through takes a third of the time
     style = "terminal" if style == "text" and sys.stdout.isatty() else style
     views = views or Views()
     view = replace(views.view(top, _width()), command=typed, made=time.time())
     filters = views.filters()
+    studies: list[Study] = []
     for at, each in enumerate(subjects):
         if at and style in {"text", "terminal"}:
             click.echo()
@@ -210,17 +212,18 @@ def show(
             each, pid=pid, base=base, keep_going=keep_going, window=window, filters=filters
         )
         click.echo(encodable(FORMATS[style](found, view), sys.stdout.encoding or "utf-8"), nl=False)
-        for name, path in (written or {}).items():
-            _write(name, path, found, view)
+        studies.append(found)
+        for name in single:
+            _write(name, (written or {})[name], FILES[name](found, view))
         if push_to:
             click.echo(push(found, push_to), err=True)
+    for name, path in (written or {}).items():
+        if name in PAGES and studies:
+            _write(name, path, PAGES[name](studies, view))
 
 
-def _write(name: str, path: Path, found: Study, view: View) -> None:
-    """Write *found* to *path* in the format *name*; raises `UsageError` where that cannot be done."""
-    from memops.report.files import FILES
-
-    content = FILES[name](found, view)
+def _write(name: str, path: Path, content: bytes) -> None:
+    """Write *content* to *path* for the option *name*; raises `UsageError` where that cannot be done."""
     try:
         path.write_bytes(content)
     except OSError as error:
@@ -275,7 +278,7 @@ def _newest(store: Store, told: Sequence[Artifact]) -> Inputs:
     for each in found:
         if each.kind == "build-ids":
             build_ids.update(json.loads(store.path(each).read_bytes()))
-    memory = of_last_life(found)
+    memory = of_last_life(store, found)
     return Inputs(
         memory=[store.path(each) for each in memory],
         dumps=[store.path(each) for each in found if each.kind == "heap"],

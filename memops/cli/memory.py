@@ -12,10 +12,21 @@ if TYPE_CHECKING:
 
     from memops.profile.study import Inputs
     from memops.report.view import View
-    from memops.store import Artifact
+    from memops.store import Artifact, Store
 
 MEMORY_KINDS = frozenset(
-    ("maps", "smaps", "smaps_rollup", "status", "pmap", "nmt", "vminfo", "cgroup")
+    (
+        "maps",
+        "smaps",
+        "smaps_rollup",
+        "status",
+        "pmap",
+        "nmt",
+        "vminfo",
+        "heap_info",
+        "system_map",
+        "cgroup",
+    )
 )
 """The kinds of artifacts in the store that tell of a process's memory (`memops.store.names`)."""
 
@@ -29,10 +40,17 @@ def given_files(paths: Sequence[Path], *, keep_going: bool) -> Inputs:
     return Inputs(found.dumps, memory=found.memory, perf_maps=found.perf_maps)
 
 
-def of_last_life(found: Sequence[Artifact]) -> list[Artifact]:
-    """Of *found* what tells of the memory of the last life: two lives are not compared."""
+def of_last_life(store: Store, found: Sequence[Artifact]) -> list[Artifact]:
+    """Of *found* what tells of the memory of the last life: two lives are not compared.
+
+    Not all that is collected does: a cgroup's events, and a file that stayed empty because the JVM
+    does not know the question, are passed over.
+    """
+    from memops.profile.memory import kinds
+
     memory = [each for each in found if each.kind in MEMORY_KINDS]
-    return [each for each in memory if each.life == memory[-1].life]
+    last = [each for each in memory if each.life == memory[-1].life]
+    return [each for each in last if kinds.sniff(store.path(each)) != kinds.UNKNOWN]
 
 
 def inspected(

@@ -10,22 +10,23 @@ from memops.report.speedscope import speedscope
 from memops.report.svg import svg
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from memops.profile.study import Study
     from memops.report.view import View
 
 
-def _html(study: Study, view: View) -> bytes:
+def _html(studies: Sequence[Study], view: View) -> bytes:
     from memops.report.html import html  # noqa: PLC0415 - a page takes more than the others need
 
-    return html([study], view)
+    return html(studies, view)
 
 
 FILES: dict[str, Callable[[Study, View], bytes]] = {
-    "html": _html,
     "pprof": pprof,
     "speedscope": speedscope,
     "svg": svg,
     "csv": as_csv,
 }
+PAGES: dict[str, Callable[[Sequence[Study], View], bytes]] = {"html": _html}
+"""Of these one can hold several studies."""

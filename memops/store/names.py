@@ -28,7 +28,12 @@ _KINDS = (
     (re.compile(r".*\.heap"), "heap"),
     (re.compile(r"perf-\d+\.map"), "perfmap"),
     (re.compile(r"cgroup\..*"), "cgroup"),
-    (re.compile(r"smaps|smaps_rollup|maps|status|limits|pmap|nmt|vminfo|build-ids"), None),
+    (
+        re.compile(
+            r"smaps|smaps_rollup|maps|status|limits|pmap|nmt|vminfo|heap_info|system_map|build-ids"
+        ),
+        None,
+    ),
 )
 
 

@@ -43,7 +43,14 @@ ask() {
     esac
 }
 case $what in
-nmt) ask VM.native_memory summary ;;
+nmt) # the details are there with -XX:NativeMemoryTracking=detail
+    said=$(ask VM.native_memory detail)
+    case $said in *Total:*) printf '%s\n' "$said" ;; *) ask VM.native_memory summary ;; esac
+    ;;
+heap_info) ask GC.heap_info ;;
+system_map) # JDK 22 and later, and 21.0.7; nothing from others
+    case $(ask help) in *System.map*) ask System.map ;; esac
+    ;;
 vminfo) ask VM.info | grep '^C-Heap' || true ;;
 perfmap)
     inner=$(sed -n 's/^NSpid:.*[[:space:]]\([0-9]*\)$/\1/p' "/proc/$pid/status")
@@ -72,7 +79,9 @@ def steps(main: Process, sources: Sources, into: Callable[[str], str]) -> Iterat
     if not main.is_hotspot or tool is None or become is None:
         return
     asked = (
-        ("nmt", "VM.native_memory summary", "nmt"),
+        ("nmt", "VM.native_memory", "nmt"),
+        ("heap_info", "GC.heap_info", "heap_info"),
+        ("system_map", "System.map", "system_map"),
         ("vminfo", "VM.info (the C heap)", "vminfo"),
         ("perfmap", "Compiler.perfmap", f"perf-{main.pid}.map"),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,9 @@ def waiting(root: Path) -> list[str]:
 def eventually(root: Path, before: list[tuple[object, ...]], seconds: float = 15) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        if listing(root) == before:
-            return True
+        with suppress(FileNotFoundError):  # what is being undone goes while it is listed
+            if listing(root) == before:
+                return True
         time.sleep(0.1)
     return False
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from memops.errors import UsageError
 from memops.profile.memory import kinds
 from memops.profile.memory.kinds import cgroup_file, kind_of, read_content
+from memops.profile.verdict.collect import read_snapshots
 from tests.corpus.read import HERE, verdict_case
 
 MEMORY = {
@@ -58,6 +59,25 @@ def test_a_file_is_known_whatever_its_name_and_packing(
 def test_what_a_jvm_says_is_known(case: str) -> None:
     for path in verdict_case(case)["1"]:
         assert kind_of(path.read_bytes(), "x") == JVM[path.name], path
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"4711:\nNative memory tracking is not enabled\n",
+        b"Native memory tracking is not enabled\n",
+        b"4711:\njava.lang.IllegalArgumentException: Unknown diagnostic command\n",
+    ],
+)
+def test_a_jvm_that_refuses_is_no_reason_to_refuse_the_other_files(
+    answer: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "status").write_bytes(captured("status"))
+    (tmp_path / "nmt").write_bytes(answer)
+
+    (found,) = read_snapshots([tmp_path / "nmt", tmp_path / "status"], {})
+
+    assert found.kinds == {kinds.STATUS}
 
 
 def test_the_corpus_of_heap_profiles_and_perf_maps_is_known() -> None:

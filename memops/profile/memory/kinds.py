@@ -14,6 +14,8 @@ HEAP, MAPS, SMAPS, ROLLUP, STATUS = "heap profile", "maps", "smaps", "smaps_roll
 PMAP, NMT, NMT_DIFF, VM_INFO = "pmap", "nmt", "nmt diff", "vm-info"
 SYSTEM_MAP, HEAP_INFO, PERF_MAP = "System.map", "heap_info", "perf map"
 MALLOC_INFO, JEMALLOC, CGROUP, UNKNOWN = "malloc_info", "jemalloc stats", "cgroup", "unknown"
+REFUSED = "refused"
+"""What a JVM answers that was not started to tell, or is too old to know the question."""
 
 _HEAD = 1 << 16
 _MAP_LINE = rb"[0-9a-f]{1,16}-[0-9a-f]{1,16} [-rwx]{3}[ps] [0-9a-f]{1,16} \S{1,32} \d{1,20}"
@@ -25,7 +27,9 @@ _BY_START = (
     (STATUS, re.compile(rb"Name:\t[^\n]{0,100}\n(?:[A-Z][A-Za-z_]{0,40}:[^\n]{0,4096}\n){3}")),
     (PERF_MAP, re.compile(rb"(?:0x)?[0-9a-f]{6,16} (?:0x)?[0-9a-f]{1,16} \S")),
     (CGROUP, re.compile(rb"(?:anon|cache) \d{1,20}\n(?:file|rss) \d{1,20}\n")),
-)
+    (REFUSED, re.compile(rb"\s{0,9}(?:\d{1,10}:\s{1,9})?(?:Native memory tracking is not enabled"
+                         rb"|java\.lang\.IllegalArgumentException: Unknown diagnostic command)")),
+)  # fmt: skip
 _WITHIN = (
     (PMAP, re.compile(rb"^ {0,40}Address {1,20}(?:Kbytes|Perm) ", re.MULTILINE)),
     (NMT_DIFF, re.compile(rb"^Total: reserved=\d{1,15}[KMG]?B? [-+]\d", re.MULTILINE)),

@@ -67,6 +67,8 @@ def _look(
     for path in paths:
         try:
             kind = kinds.sniff(path)
+            if kind == kinds.REFUSED:
+                continue
             time = times.get(path)
             yield File(path, kind, path.stat().st_mtime if time is None else time)
         except UsageError as error:

@@ -15,7 +15,7 @@ _BLOCK = 1 << 20
 
 
 def files_read(study: Study) -> list[object]:
-    """The dumps that were compared, the perf maps, and the places of symbols.
+    """The dumps that were compared, the perf maps, what tells of memory, and the places of symbols.
 
     Of a file there are its ``bytes``, its ``time`` (when it was written on the host, where that is
     known) and its ``sha256``, as ``sha256sum`` has it; they are null for a directory, and for a file
@@ -30,6 +30,8 @@ def _named(study: Study) -> Iterator[tuple[str, Path]]:
         yield ends.get(path, "dump"), path
     for path in study.inputs.perf_maps:
         yield "perf map", path
+    for path in study.inputs.memory:
+        yield "memory", path
     for path in study.inputs.symbols:
         yield "symbols", path
 
