@@ -154,7 +154,8 @@ class ElfSymbols:
     def _open(self, build: str, frame: Frame) -> _Module:
         """The module of *frame*, found once for all frames of its file and build."""
         plain, build_id = _plain(frame.path), frame.build_id
-        seen = [each for each in map(_file, self._candidates(plain, build_id)) if each]
+        candidates = dict.fromkeys(self._candidates(plain, build_id))
+        seen = [each for each in map(_file, candidates) if each]
         files = tuple(each for each in seen if _is_build(each, build_id))
         another = len(files) < len(seen)
         self.opened[build] = _Module(plain, files, another, self.places, self.kept)
