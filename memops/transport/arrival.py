@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from memops.model.action import Output
+from memops.transport.digests import Digests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +31,7 @@ class Arrival:
     descriptor: int = -1
     unsynced: int = 0
     syncing: Future[None] | None = None
-    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
-    blake: hashlib.blake2b = field(default_factory=hashlib.blake2b)
+    digests: Digests = field(default_factory=Digests)
 
     @property
     def part(self) -> Path:
@@ -47,13 +46,16 @@ class Arrival:
         os.ftruncate(self.descriptor, self.done)
         os.lseek(self.descriptor, self.done, os.SEEK_SET)
 
-    def write(self, content: bytes, *, blake: bool = False) -> None:
-        """Take *content*, and make its BLAKE2b too where the host makes that."""
+    def write(
+        self, content: bytes, pool: ThreadPoolExecutor | None = None, *, blake2b: bool = False
+    ) -> None:
+        """Take *content*, and make its BLAKE2b too where the host makes that.
+
+        What is large is hashed by a thread of *pool*.
+        """
         if self.descriptor < 0:
             self.open()
-        self.digest.update(content)
-        if blake:
-            self.blake.update(content)
+        self.digests.update(content, pool, blake2b=blake2b)
         left = memoryview(content)
         while left:
             left = left[os.write(self.descriptor, left) :]
@@ -77,7 +79,8 @@ class Arrival:
         """Nothing of this file is kept."""
         self.shut()
         self.part.unlink(missing_ok=True)
-        self.done, self.digest, self.blake = 0, hashlib.sha256(), hashlib.blake2b()
+        self.digests.settle()
+        self.done, self.digests = 0, Digests()
 
     def shut(self) -> None:
         """Close the file; nothing is being synced after that."""
@@ -101,5 +104,5 @@ class Arrival:
     def output(self) -> Output:
         """The sha256 of what came, or what went wrong."""
         if self.rc == 0:
-            return Output(0, self.digest.hexdigest().encode())
+            return Output(0, self.digests.sha256.encode())
         return Output(self.rc, b"", self.error)

@@ -7,7 +7,6 @@ Local names are those the caller chose; nothing a host says becomes part of a pa
 
 from __future__ import annotations
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from memops.model.action import Run
 from memops.transport import script
 from memops.transport.arrival import Arrival
+from memops.transport.digests import Digests
 from memops.transport.shell import Ended, Piece
 
 if TYPE_CHECKING:
@@ -121,8 +121,8 @@ def _checked(
     said = _receive(shell, group, [_HASHER, *calls, script.Call("cat")], pool, heard, feed, ahead=1)
     blake, digests = said.startswith(_BLAKE), said.decode("ascii", "replace").splitlines()[1:]
     for arrival, digest in zip(group, digests + ["-"] * len(group), strict=False):
-        ours = arrival.blake if blake else arrival.digest
-        if arrival.rc == 0 and ours.hexdigest() != digest:
+        ours = arrival.digests.blake2b if blake else arrival.digests.sha256
+        if arrival.rc == 0 and ours != digest:
             arrival.rc = _CHANGED
 
 
@@ -140,10 +140,7 @@ def _again(shell: Shell, arrival: Arrival, pool: ThreadPoolExecutor, heard: _Cou
     bounded = f"memops_head {word} {size}"
     calls = [script.Call(bounded), script.Call("cat")]
     said = _receive(shell, [arrival], calls, pool, heard, f"{bounded} | sha256sum")
-    if (
-        arrival.rc == 0
-        and said.split(b" ")[0].decode("ascii", "replace") != arrival.digest.hexdigest()
-    ):
+    if arrival.rc == 0 and said.split(b" ")[0].decode("ascii", "replace") != arrival.digests.sha256:
         arrival.discard()
         arrival.rc, arrival.error = _CHANGED, b"changed while it was being read"
 
@@ -151,16 +148,14 @@ def _again(shell: Shell, arrival: Arrival, pool: ThreadPoolExecutor, heard: _Cou
 def _resume(shell: Shell, partial: Sequence[Arrival]) -> None:
     """Go on behind the bytes that lie here, where they are still those of the host."""
     for arrival in partial:
+        digests, size = Digests(), arrival.part.stat().st_size
         with arrival.part.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256")
-            size = file.tell()
-            file.seek(0)
-            blake = hashlib.blake2b()
             while piece := file.read(1 << 20):
-                blake.update(piece)
+                digests.update(piece, None, blake2b=True)
+                digests.settle()
         said = _ask(shell, f"memops_head {_word(arrival)} {size:d} | sha256sum")
-        if said[:64].decode("ascii", "replace") == digest.hexdigest():
-            arrival.done, arrival.digest, arrival.blake = size, digest, blake
+        if said[:64].decode("ascii", "replace") == digests.sha256:
+            arrival.done, arrival.digests = size, digests
 
 
 def _ask(shell: Shell, text: str) -> bytes:
@@ -195,7 +190,7 @@ def _receive(
             elif event.err:
                 arrival.error = (arrival.error + event.content)[-4096:]
             else:
-                arrival.write(event.content, blake=extra == _BLAKE)
+                arrival.write(event.content, pool, blake2b=extra == _BLAKE)
                 arrival.sync(pool)
                 heard.add(len(event.content))
     return extra

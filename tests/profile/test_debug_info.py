@@ -130,9 +130,9 @@ def test_without_the_extra_the_function_is_named_and_the_file_is_known(
     monkeypatch.setitem(sys.modules, "symbolic", None)
     symbols = ElfSymbols((tmp_path,))
 
-    assert symbols.name(frame(open_elf(program), call_of_malloc(program))) == Name(
-        "_ZN4acme5serveEj"
-    )
+    found = symbols.name(frame(open_elf(program), call_of_malloc(program)))
+    assert found is not None
+    assert found._replace(span=(0, 0)) == Name("_ZN4acme5serveEj")
     assert symbols.without_lines == ["shop"]
 
 

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 def test_what_is_synced_ahead_is_the_file(tmp_path: Path) -> None:
-    pieces = [os.urandom(1000) for _ in range(50)]
+    pieces = [os.urandom(100_000) for _ in range(50)]
     arrival = Arrival("/there", tmp_path / "here")
     with ThreadPoolExecutor(2) as pool:
         for piece in pieces:
-            arrival.write(piece, blake=True)
-            arrival.sync(pool, ahead=3000)
+            arrival.write(piece, pool, blake2b=True)
+            arrival.sync(pool, ahead=300_000)
         arrival.keep()
     content = b"".join(pieces)
     assert (tmp_path / "here").read_bytes() == content
     assert arrival.output().stdout == hashlib.sha256(content).hexdigest().encode()
-    assert arrival.blake.digest() == hashlib.blake2b(content).digest()
+    assert arrival.digests.blake2b == hashlib.blake2b(content).hexdigest()
 
 
 def test_an_error_of_the_disk_is_told_though_more_was_written_since(tmp_path: Path) -> None:
