@@ -119,12 +119,23 @@ def sentence(culprit: Culprit, study: Study, unit: str = "auto") -> str:
     named = f"{printable(library)} {function}" if library else function
     named += f" at {printable(culprit.function.source)}" if culprit.function.source else ""
     called = f" called from {printable(culprit.caller.function)}" if culprit.caller else ""
+    called += _for_java(culprit, study)
     if not study.analysis.is_growth:
         return f"{named}{called}: {amount(culprit.amount, unit=unit)} live"
     many = f"{study.process.dumps} dumps" if study.process.dumps > 1 else "since the base"
     within = " in " * (study.process.dumps > 1) or " "
     grown = f"{amount(culprit.amount, sign=True, unit=unit)}{within}{many}"
     return f"{named}{called}: {grown}, {format_size(culprit.live.bytes, unit)} live"
+
+
+def _for_java(culprit: Culprit, study: Study) -> str:
+    """``, for com.acme.Shop.open (98 %)``: the Java method of the application behind it."""
+    if study.java is None or not study.java.named:
+        return ""
+    from memops.profile.growth.java import calling_method  # noqa: PLC0415 - only for a JVM
+
+    found = calling_method(study.analysis, culprit)
+    return f", for {printable(found[0])} ({100 * found[1]:.0f} %)" if found else ""
 
 
 def amount(each: Amount, *, sign: bool = False, unit: str = "auto") -> str:

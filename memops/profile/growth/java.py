@@ -6,17 +6,19 @@ goes on along frame pointers, where the JVM keeps them. Either way names come fr
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from memops.profile.growth.analysis import blamed
 from memops.profile.memory.maps import DELETED
 from memops.profile.symbols.frame import JIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from memops.profile.growth.analysis import Analysis
-    from memops.profile.growth.naming import Call
+    from memops.profile.growth.analysis import Analysis, Culprit
+    from memops.profile.growth.naming import Call, Codes
     from memops.profile.memory.maps import Mapping
 
 Kind = Literal["no frames", "no map", "first frame", "lost", "in part", "named"]
@@ -72,6 +74,36 @@ def java_naming(
         sentence=_sentence(kind, sums, total, "growth" if analysis.is_growth else "live memory"),
         next=_next(kind, host, pid),
     )
+
+
+def calling_method(analysis: Analysis, culprit: Culprit) -> tuple[str, float] | None:
+    """The application's Java method behind most of what *culprit* allocates, and its share of it.
+
+    Of a stack it is the innermost one; None where the stacks name none.
+    """
+    words = analysis.words
+    own = frozenset(
+        code for code, call in enumerate(words)
+        if call.module in {JIT, JAVA} and not call.reason and _is_application(call)
+    )  # fmt: skip
+    sums: Counter[str] = Counter()
+    total = 0
+    for codes, row in analysis.rows.items():
+        if row[0] > 0 and _blames(blamed(codes, words), words, culprit):
+            total += row[0]
+            sums[next((words[code].function for code in codes if code in own), "")] += row[0]
+    del sums[""]
+    if not sums:
+        return None
+    method, size = sums.most_common(1)[0]
+    return method, size / total
+
+
+def _blames(codes: Codes, words: Sequence[Call], culprit: Culprit) -> bool:
+    """Whether *codes*, a function and its caller, are those of *culprit*."""
+    if not codes or words[codes[0]] != culprit.function:
+        return False
+    return (words[codes[1]] if codes[1:] else None) == culprit.caller
 
 
 @dataclass(slots=True)
