@@ -46,7 +46,7 @@ def called(calls: Sequence[Call]) -> str:
     if not calls:
         return "everything together"
     library = short_module(calls[0])
-    head = f"{library} {calls[0].function}" if library else calls[0].function
+    head = calls[0].function if calls[0].reason else f"{library} {calls[0].function}".lstrip()
     return printable(f"{head} called from {calls[1].function}" if calls[1:] else head)
 
 

@@ -116,7 +116,7 @@ def sentence(culprit: Culprit, study: Study, unit: str = "auto") -> str:
     """``libz inflateInit2_ called from Java_..._init: +711.4 MiB ± 9.4 in 18 dumps``."""
     library = short_module(culprit.function)
     function = printable(culprit.function.function)
-    named = f"{printable(library)} {function}" if library else function
+    named = function if culprit.function.reason else f"{printable(library)} {function}".lstrip()
     named += f" at {printable(culprit.function.source)}" if culprit.function.source else ""
     called = f" called from {printable(culprit.caller.function)}" if culprit.caller else ""
     called += _for_java(culprit, study)

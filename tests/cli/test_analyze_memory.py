@@ -44,7 +44,7 @@ def test_memory_files_beside_heap_profiles_make_a_verdict() -> None:
     result = run("leak", *case("c-leak"))
     told = json.loads(run("leak", "--json", *case("c-leak")).output)
 
-    assert "\nleak leak+0x1172 called from leak+0x126c: +" in result.output
+    assert "\nleak+0x1172 called from leak+0x126c: +" in result.output
     assert "\nnative leak (" in result.output
     assert "note: findings on process " in result.output
     assert told["verdict"]["findings"][0]["kind"] == "native leak"
