@@ -19,6 +19,7 @@ from memops.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from types import ModuleType
 
     from memops.cli.push import Target
     from memops.profile.growth.window import Window
@@ -187,10 +188,9 @@ def show(
 
     from memops.profile.study import study
     from memops.report import FORMATS
-    from memops.report.files import FILES, PAGES
     from memops.report.safe import encodable
 
-    single = [name for name in written or () if name not in PAGES]
+    single = [name for name in written or () if name != "html"]
     if single and len(subjects) > 1:
         owners = ", ".join(f"{each.app} on {each.host}" for each in subjects)
         what = f"one file cannot hold all of {owners}"
@@ -214,12 +214,19 @@ def show(
         click.echo(encodable(FORMATS[style](found, view), sys.stdout.encoding or "utf-8"), nl=False)
         studies.append(found)
         for name in single:
-            _write(name, (written or {})[name], FILES[name](found, view))
+            _write(name, (written or {})[name], _files().FILES[name](found, view))
         if push_to:
             click.echo(push(found, push_to), err=True)
     for name, path in (written or {}).items():
-        if name in PAGES and studies:
-            _write(name, path, PAGES[name](studies, view))
+        if name not in single and studies:
+            _write(name, path, _files().PAGES[name](studies, view))
+
+
+def _files() -> ModuleType:
+    """The reports that go into files, of which most commands write none."""
+    from memops.report import files
+
+    return files
 
 
 def _write(name: str, path: Path, content: bytes) -> None:

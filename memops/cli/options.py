@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Targets:
+class Targets(NamedTuple):
     """Which hosts, and how to reach them, as the command line says."""
 
     inventory: tuple[str, ...]
@@ -32,8 +30,7 @@ class Targets:
     forks: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outputs:
+class Outputs(NamedTuple):
     """How results are told."""
 
     as_json: bool
@@ -108,8 +105,8 @@ app_options = _options(
 
 
 def take(cls: type[Any], given: dict[str, Any]) -> Any:
-    """The value of dataclass *cls* made from the options it names, taken out of *given*."""
-    return cls(**{name: given.pop(name) for name in cls.__dataclass_fields__})
+    """The value of the record *cls* made from the options it names, taken out of *given*."""
+    return cls(**{name: given.pop(name) for name in cls.__annotations__})
 
 
 def as_paths(_context: click.Context, _parameter: click.Parameter, value: object) -> object:

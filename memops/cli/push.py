@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -27,8 +27,7 @@ _LOCAL = {"localhost", "127.0.0.1", "::1"}
 _REMEDY = "write for example https://pyroscope.example.com"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """The *url* to post to, and what opens it: ``user:password``, or a token."""
 
     url: str

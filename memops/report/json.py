@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING
 
+from memops.profile.growth.naming import Call
+
 if TYPE_CHECKING:
     from memops.profile.growth.analysis import Grown
     from memops.profile.growth.series import Series
@@ -99,6 +101,8 @@ def _plain(value: object) -> object:
     """*value* as JSON knows it: records by the names of their fields, tuples as lists."""
     if is_dataclass(value):
         return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Call):
+        return value.told()
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, tuple):

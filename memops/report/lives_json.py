@@ -121,4 +121,4 @@ def _rate(rate: Rate | None) -> dict[str, object] | None:
 
 
 def _calls(calls: Iterable[Call]) -> list[dict[str, str]]:
-    return [call._asdict() for call in calls]
+    return [call.told() for call in calls]

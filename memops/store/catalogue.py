@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ CREATE TABLE IF NOT EXISTS artifact (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS artifact_by_life ON artifact (app, host, life, kind, taken);
 """
+_PAUSE = 0.02  # seconds
 _PATIENCE = 30.0  # seconds to wait for another process that is writing
 
 
@@ -58,7 +60,7 @@ class Catalogue:
         self._path = path
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
         self._base = sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False)
-        self._base.execute("PRAGMA journal_mode = WAL")
+        _keep_a_log(self._base)
         self._base.execute("PRAGMA synchronous = NORMAL")
 
     def is_current(self) -> bool:
@@ -116,6 +118,24 @@ class Catalogue:
             f"INSERT OR REPLACE INTO artifact ({_COLUMNS}, kept) VALUES ({marks})",  # noqa: S608 - columns of ours
             [(*_row(each), int(kept)) for each in artifacts],
         )
+
+
+def _keep_a_log(base: sqlite3.Connection) -> None:
+    """Let readers and a writer work side by side, from now on (sqlite.org/wal.html).
+
+    SQLite does not wait for others to end before this change, though it does everywhere else
+    (``sqlite3_busy_handler``: not where waiting could be for ever).
+    """
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            base.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 def _row(artifact: Artifact) -> tuple[object, ...]:

@@ -177,6 +177,8 @@ def _jdk_binds() -> list[str]:
 def remove(host: LabHost) -> None:
     """Power a host off and free its address, namespace and disk."""
     host.power_off()
+    # The kernel takes a namespace apart when it finds the time: until then the number is not free.
+    sh("ip", "-n", "lab", "link", "del", f"h{host.address.rsplit('.', 1)[1]}")
     sh("ip", "netns", "del", host.name)
     shutil.rmtree(host.home)
     (host.home.parent.parent / "numbers" / host.address.rsplit(".", 1)[1]).rmdir()

@@ -2,6 +2,7 @@ import hashlib
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from memops.errors import LockedError, UsageError
 from memops.store import Arrival, Place, Store, catalogue, names
 from memops.store import files as store_files
+from memops.store.catalogue import Catalogue
 
 LIFE = "1234-56789-0f3a9c2e"
 TAKEN = "20261123T205600.123Z"
@@ -249,3 +251,18 @@ def _adopt_until_killed(root: Path, deadly: int, moment: str) -> None:
         where = {"": store_files, "Catalogue": catalogue.Catalogue, "Path": Path}[owner]
         setattr(where, attribute, armed(getattr(where, attribute)))
     store.adopt(brought)
+
+
+def test_who_opens_a_new_store_waits_for_another_that_is_writing_it(tmp_path: Path) -> None:
+    """SQLite does not wait by itself to change the journal's mode while somebody writes."""
+    path = tmp_path / "catalogue.sqlite"
+    writer = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    writer.execute("CREATE TABLE t (x)")
+    writer.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.5, writer.execute, ["COMMIT"])
+    done.start()
+
+    Catalogue(path).close()
+
+    done.join()
+    writer.close()

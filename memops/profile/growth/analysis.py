@@ -126,11 +126,14 @@ class Analysis:
 
     def largest_functions(self, count: int) -> tuple[FunctionRow, ...]:
         """The first *count* of `functions`."""
-        sizes = heapq.nlargest(count, (row[0] for row in self._flat.values()))
+        sums: dict[int, int] = {}
+        for codes, row in self._by_function.items():
+            if codes:
+                sums[codes[0]] = sums.get(codes[0], 0) + row[0]
+        sizes = heapq.nlargest(count, sums.values())
         if len(sizes) < count or sizes[-1] <= 0:
             return self.functions[:count]
-        least = sizes[-1] if sizes else 0
-        return self._function_rows([code for code, row in self._flat.items() if row[0] >= least])[
+        return self._function_rows([code for code, size in sums.items() if size >= sizes[-1]])[
             :count
         ]
 
@@ -164,32 +167,21 @@ class Analysis:
             sums[merged] = _plus(sums[merged], row) if merged in sums else row
         return sums
 
-    @cached_property
-    def _flat(self) -> dict[int, Row]:
-        """What each function allocated itself."""
-        sums: dict[int, Row] = {}
-        for codes, row in self._by_function.items():
-            for code in codes[:1]:
-                sums[code] = _plus(sums[code], row) if code in sums else row
-        return sums
-
     def _function_rows(self, codes: Iterable[int]) -> tuple[FunctionRow, ...]:
-        sums = self._cumulative(frozenset(codes))
+        """The rows of functions: what each allocated with all it called counts once a stack."""
+        wanted = frozenset(codes)
+        flat: dict[int, Row] = {}
+        cumulative: dict[int, Row] = {}
+        for stack, row in self._by_function.items():
+            for code in wanted.intersection(stack):
+                cumulative[code] = _plus(cumulative[code], row) if code in cumulative else row
+                if code == stack[0]:
+                    flat[code] = _plus(flat[code], row) if code in flat else row
         found = [
-            FunctionRow(
-                _whole(self.words[code]), _amount(self._flat.get(code, _ZERO)), _amount(row)
-            )
-            for code, row in sums.items()
+            FunctionRow(_whole(self.words[code]), _amount(flat.get(code, _ZERO)), _amount(row))
+            for code, row in cumulative.items()
         ]
         return tuple(sorted(found, key=_by_flat))
-
-    def _cumulative(self, wanted: frozenset[int]) -> dict[int, Row]:
-        """What the *wanted* functions allocated with all they called; each counts once a stack."""
-        sums: dict[int, Row] = {}
-        for codes, row in self._by_function.items():
-            for code in wanted.intersection(codes):
-                sums[code] = _plus(sums[code], row) if code in sums else row
-        return sums
 
     @cached_property
     def _blamed_sums(self) -> dict[Codes, Row]:
@@ -216,8 +208,9 @@ class Analysis:
 
     def _by_blame(self, rows: Map[Codes, Row]) -> dict[Codes, Row]:
         sums: dict[Codes, Row] = {}
+        named = [not call.reason for call in self.words]
         for codes, row in rows.items():
-            pair = blamed(codes, self.words)
+            pair = codes[:2] if codes and named[codes[0]] else blamed(codes, self.words)
             sums[pair] = _plus(sums[pair], row) if pair in sums else row
         return sums
 

@@ -7,8 +7,7 @@ for anywhere in the name of a function, of its module or of its source file, wit
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from memops.errors import UsageError
 
@@ -22,8 +21,7 @@ _LONGEST = 4096
 """Characters of a name that are looked at: templates of C++ grow to megabytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
+class Filters(NamedTuple):
     """Regular expressions, each None where it was not asked for.
 
     Stacks without a function that matches *focus* are left out, and those with one that matches
@@ -38,7 +36,7 @@ class Filters:
 
     def __bool__(self) -> bool:
         """Whether there is any."""
-        return any(getattr(self, each.name) is not None for each in fields(self))
+        return any(each is not None for each in self)
 
 
 def pattern(text: str, name: str) -> re.Pattern[str]:

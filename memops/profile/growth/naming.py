@@ -18,25 +18,35 @@ Codes = tuple[int, ...]
 
 
 class Call(NamedTuple):
-    """One frame of a stack for people: its *function*, its *module*, and why it has no name.
+    """One frame of a stack: its *symbol*, its *module*, and why it has no name.
 
-    *function* is ``libz.so.1+0xaa20`` or an address where *reason* is not empty. *source* is the line
-    of the call (``file.c:67``) where debug information told it.
+    *symbol* is the name as the file has it, and ``libz.so.1+0xaa20`` or an address where *reason* is
+    not empty. *source* is the line of the call (``file.c:67``) where debug information told it.
     """
 
-    function: str
+    symbol: str
     module: str
     reason: str = ""
     source: str = ""
 
+    @property
+    def function(self) -> str:
+        """The name as its author wrote it; made when it is asked for, for few are shown."""
+        return demangle(self.symbol)
+
+    def told(self) -> dict[str, str]:
+        """The call for programs: by the names of its parts."""
+        return {"function": self.function, "module": self.module, "reason": self.reason,
+                "source": self.source}  # fmt: skip
+
 
 def calls_of(frame: Frame, name: Name) -> tuple[Call, ...]:
     """The calls at *frame*, of which *name* was found: those inlined there first, then its function."""
-    function, module = demangle(name.symbol) or name.label, name.module or frame.module
+    module = name.module or frame.module
+    own = Call(name.symbol or name.label, module, name.reason, name.source)
     if not name.inlined:
-        return (Call(function, module, name.reason, name.source),)
-    inlined = (Call(demangle(each.symbol), module, "", each.source) for each in name.inlined)
-    return *inlined, Call(function, module, name.reason, name.source)
+        return (own,)
+    return *(Call(each.symbol, module, "", each.source) for each in name.inlined), own
 
 
 class Row(NamedTuple):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from math import ceil, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +35,7 @@ MOST_MORE = 999
 """Further dumps, above which their number says no more than that they are many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trend:
+class Trend(NamedTuple):
     """Growth in bytes a second: *slope*, and *low* and *high*, between which it is with 95 %.
 
     *verdict* is ``leaks`` (grows to the end), ``plateaus`` (grew, and stopped), ``periodic`` (goes up

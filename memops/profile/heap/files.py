@@ -8,8 +8,7 @@ goes on with the number of its parent: only the pid tells them apart.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from memops.errors import UsageError
 
@@ -24,8 +23,7 @@ _GPERFTOOLS = re.compile(r"(?P<prefix>.*)\.(?P<seq>\d{4,9})\.heap(\.gz|\.zst)?")
 _SUFFIXES = (".heap", ".heap.gz", ".heap.zst")
 
 
-@dataclass(frozen=True, slots=True)
-class DumpFile:
+class DumpFile(NamedTuple):
     """A heap file and what its name says; *pid* is None where the name says nothing.
 
     *kind*: i interval, m on demand, u high-water, f final.

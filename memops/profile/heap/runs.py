@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 from math import sqrt
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from memops.errors import UsageError
 from memops.profile.heap.parse import look_through
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 _Taken = TypeVar("_Taken")
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(NamedTuple):
     """A process that wrote dumps: its *live* bytes are those of its last dump."""
 
     pid: int | None
@@ -32,8 +31,7 @@ class Process:
     live: int
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """The dumps of one process in their order, with the *last* one looked through."""
 
     files: tuple[DumpFile, ...]

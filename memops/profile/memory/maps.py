@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,8 +20,7 @@ _LINE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(NamedTuple):
     """One range of addresses, *start* to *end* (exclusive), backed by *path* from *offset* on.
 
     *path* is empty for anonymous memory; *perms* is as in the file: ``r-xp``.
@@ -87,8 +85,7 @@ def _start(mapping: Mapping) -> int:
     return mapping.start
 
 
-@dataclass(frozen=True, slots=True)
-class AddressSpace:
+class AddressSpace(NamedTuple):
     """Mappings in the order of their addresses, to be searched by address."""
 
     mappings: tuple[Mapping, ...]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
@@ -26,8 +25,7 @@ class Place(NamedTuple):
     source: str
 
 
-@dataclass(frozen=True)
-class Lines:
+class Lines(NamedTuple):
     """The debug information of one file whose first segment is loaded at *base*."""
 
     cache: SymCache

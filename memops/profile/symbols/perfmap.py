@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _LINE = re.compile(
     rb"^(?:0x)?([0-9a-f]{1,16})[ \t]+(?:0x)?([0-9a-f]{1,16})[ \t]+([^\n]{1,4096})$",
@@ -18,8 +18,7 @@ _LINE = re.compile(
 _NESTED = 8
 
 
-@dataclass(frozen=True, slots=True)
-class PerfMap:
+class PerfMap(NamedTuple):
     """Code by address: parallel, in the order of the starts."""
 
     starts: tuple[int, ...]
