@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memops.profile.growth.condense import Condenser
@@ -75,6 +75,8 @@ SYMBOLS = st.lists(
 )
 
 
+@example([(4096, 1), (4096, 2)], [4097, 4098])
+@example([(4096, 1), (4096, 2)], [4098, 4097])
 @given(SYMBOLS, st.lists(st.integers(0x1001, 0x3000), min_size=1, max_size=30, unique=True))
 def test_symbols_may_overlap_and_reach_beyond_their_mapping(
     tmp_path_factory: pytest.TempPathFactory, symbols: list[tuple[int, int]], addresses: list[int]

@@ -82,7 +82,7 @@ class Analysis:
     @cached_property
     def growth(self) -> Amount:
         """What it holds more than the first."""
-        return _amount(_sum(self.rows.values()))
+        return _amount(_sum(self.rows.values())) if self.is_growth else self.live
 
     @cached_property
     def grown(self) -> int:

@@ -71,8 +71,10 @@ class Condenser:
                 codes = codes_of(frames)
             except ValueError as error:
                 raise _misread(dump, frames, error) from None
-            raw += int(size)
-            objects, grown = scaled(int(count), int(size), interval)
+            objects, grown = int(count), int(size)
+            raw += grown
+            if spread:
+                objects, grown = scaled(objects, grown, interval)
             live += grown
             if codes is None or not (objects or grown):
                 continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 from memops.errors import UsageError
@@ -15,7 +16,7 @@ from memops.profile.heap.dump import REDO, Dump
 from memops.profile.heap.profile import Count, HeapProfile, Sampled, Samples, Thread, add
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _COUNTS = rb"(\d{1,20}): (\d{1,20}) \[(\d{1,20}): (\d{1,20})\]"
 _HEADER = re.compile(rb"heap_v2/(\d{1,20})\n  t\*: " + _COUNTS + rb"\n((?:  t\d[^\n]{0,200}+\n)*+)")
@@ -68,13 +69,14 @@ def look_through(text: bytes, name: str) -> Dump:
     return dump
 
 
+_groups: Callable[[re.Match[bytes]], tuple[bytes, bytes, bytes]] = methodcaller("groups")
+
+
 class _HeapV2(Dump):
     """A dump of jemalloc."""
 
     def samples(self) -> Iterator[tuple[bytes, bytes, bytes]]:
-        for match in self._stacks(_SAMPLE):
-            frames, objects, size = match.groups()
-            yield frames, objects, size
+        return map(_groups, self._stacks(_SAMPLE))
 
     def profile(self) -> HeapProfile:
         header = self._header

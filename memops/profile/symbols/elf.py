@@ -180,32 +180,39 @@ class Elf:
     def extent_at(self, address: int) -> tuple[int, int]:
         """The addresses about *address* that its function has and no other symbol, of the file's own.
 
-        From the first to the last and one; nothing (0, 0) where symbols overlap.
+        From the first to the last and one; nothing (0, 0) where that is not so simple: beyond every
+        symbol, and where several of different sizes begin at the same place.
         """
         starts, entries = self._functions
         index = bisect_right(starts, address)
         start, size, _ = entries[index - 1] if index else (0, 0, 0)
+        if not start <= address < start + size:
+            return (0, 0)
+        if (
+            index > 1
+            and starts[index - 2] == start
+            and any(each[1] != size for each in self._at(start))
+        ):
+            return (0, 0)
         after = starts[index] if index < len(starts) else start + size
-        return (start, min(start + size, after)) if start <= address < start + size else (0, 0)
+        return start, min(start + size, after)
 
     def _own_function_at(self, address: int) -> Function | None:
-        starts = self._functions[0]
+        starts, entries = self._functions
         index = bisect_right(starts, address)
-        known = self._found.get(starts[index - 1]) if index else None
-        if known and address < known[0] + known[1]:
-            return known
-        found = self._search(address, index)
-        if found:
-            self._found[found[0]] = found
-        return found
+        if not index:
+            return None
+        start, size, _ = entries[index - 1]
+        alone = index < 2 or starts[index - 2] != start  # noqa: PLR2004 - it has no other name
+        if not alone or address >= start + size:
+            return self._search(address, index)
+        if start not in self._found:
+            self._found[start] = self._named(entries[index - 1])[1]
+        return self._found[start]
 
     def _search(self, address: int, index: int) -> Function | None:
         """The function among the entries before *index* that holds *address*."""
         entries = self._functions[1]
-        nearest = entries[index - 1] if index else (0, 0, 0)
-        alone = index < 2 or entries[index - 2][0] != nearest[0]  # noqa: PLR2004 - it has no other name
-        if alone and address < nearest[0] + nearest[1]:
-            return self._named(nearest)[1]
         for entry in reversed(entries[max(0, index - _NESTED) : index]):
             if address < entry[0] + entry[1]:
                 same = [each for each in self._at(entry[0]) if address < each[0] + each[1]]
@@ -214,7 +221,7 @@ class Elf:
 
     @cached_property
     def _found(self) -> dict[int, Function]:
-        """What was found already, by the start of the function."""
+        """The functions that have one name, once they were asked for, by their start."""
         return {}
 
     @cached_property
