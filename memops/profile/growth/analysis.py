@@ -114,8 +114,8 @@ class Analysis:
         nameless = frozenset(reasons)
         sums: Counter[str] = Counter()
         for codes, row in self.rows.items():
-            if row[0] > 0 and not nameless.isdisjoint(codes):
-                for reason in {reasons[code] for code in nameless.intersection(codes)}:
+            if row[0] > 0 and (found := nameless.intersection(codes)):
+                for reason in {reasons[code] for code in found}:
                     sums[reason] += row[0]
         return tuple(sorted(sums.items(), key=lambda each: (-each[1], each[0])))
 

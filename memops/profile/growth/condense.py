@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from typing import TYPE_CHECKING, NamedTuple
 
 from memops.profile.growth.naming import Codes, Row
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from memops.profile.growth.naming import Vocabulary
     from memops.profile.heap.dump import Dump
     from memops.profile.memory.maps import AddressSpace
-    from memops.profile.symbols.frame import Frame
 
 _CALLERS = 16 * len(" 0x7f0000000000")
 """Bytes of a stack that are looked up as a whole: frames mostly take as many bytes as each other."""
@@ -149,33 +148,29 @@ class _Coded(dict[bytes, int]):
         self._space, self._build_ids, self._words = space, build_ids, words
         self._addresses = Addresses()
 
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-        self._codes: list[int] = []
+        self._starts: list[int] = []  # of the spans of addresses that have one code
+        self._spans: dict[int, tuple[int, int]] = {}  # by their starts: their ends, and the codes
 
     def __missing__(self, token: bytes) -> int:
         address = self._addresses[token]
-        at = bisect_right(self._starts, address) - 1
-        if at >= 0 and address < self._ends[at]:
-            code = self[token] = self._codes[at]
-            return code
-        frame = locate(address, self._space, self._build_ids)
-        code = self[token] = self._words[frame]
-        self._remember(address, frame, code)
+        at = bisect_right(self._starts, address)
+        end, code = self._spans[self._starts[at - 1]] if at else (0, 0)
+        if address >= end:
+            frame = locate(address, self._space, self._build_ids)
+            code = self._words[frame]
+            self._remember(address, self._words.span(frame), code)
+        self[token] = code
         return code
 
-    def _remember(self, address: int, frame: Frame, code: int) -> None:
-        """Keep which addresses about *address* have the *code* of its *frame*, within the mapping."""
-        low, high = self._words.span(frame)
+    def _remember(self, address: int, span: tuple[int, int], code: int) -> None:
+        """Keep that the offsets of *span* about *address* have *code*, as far as the mapping goes."""
         mapping = self._space.at(address - 1)
-        if high <= low or mapping is None:
+        if not span[1] or mapping is None:
             return
-        moved = address - frame.offset
-        start, end = max(low + moved, mapping.start + 1), min(high + moved, mapping.end + 1)
-        at = bisect_right(self._starts, start)
-        self._starts.insert(at, start)
-        self._ends.insert(at, end)
-        self._codes.insert(at, code)
+        moved = mapping.start - mapping.offset
+        start = max(span[0] + moved, mapping.start + 1)
+        insort(self._starts, start)
+        self._spans[start] = min(span[1] + moved, mapping.end + 1), code
 
 
 def _misread(dump: Dump, frames: bytes, error: ValueError) -> UsageError:
