@@ -96,8 +96,10 @@ def command(
     where the memory is. Without any, what was collected last of each app and host is analysed; an app
     on several hosts, or several DIR, are told of as one fleet. No inventory and no network is needed.
     """
+    import gc
     import shlex
 
+    gc.disable()  # all that is read stays to the end, and looking it through takes a third of the time
     push_to = target(more.pop("push"), more.pop("push_credentials"))
     views, several = take(Views, more), take(Several, more)
     written = {name: path for name, path in more.items() if path}
@@ -181,7 +183,6 @@ def show(
 
     *typed* is the command, for reports that say where they come from.
     """
-    import gc
     import sys
     import time
     from dataclasses import replace
@@ -195,7 +196,6 @@ def show(
         owners = ", ".join(f"{each.app} on {each.host}" for each in subjects)
         what = f"one file cannot hold all of {owners}"
         raise UsageError(f"--{single[0]}", what, "choose one by --app and --host")
-    gc.disable()  # all that is read stays to the end, and looking it through takes a third of the time
     style = "terminal" if style == "text" and sys.stdout.isatty() else style
     views = views or Views()
     view = replace(views.view(top, _width()), command=typed, made=time.time())
