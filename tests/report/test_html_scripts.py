@@ -252,7 +252,7 @@ def test_the_ink_of_a_box_reads_on_every_colour(page: Page, *, dark: bool) -> No
         const modules = Array.from({ length: 200 }, (_, at) => `lib${at}.so`);
         return { ink: seen(colour.ink(dark)), fills: [colour.unnamed(dark), colour.plain(dark),
           ...parts.map((part) => colour.growth(part, dark)),
-          ...modules.map((module) => colour.library(module, dark))].map(seen) };""", dark=dark)  # fmt: skip
+          ...modules.map((module) => colour.ofLibrary(module, dark))].map(seen) };""", dark=dark)  # fmt: skip
 
     assert len({tuple(each) for each in colours["fills"]}) > 40
     assert min(contrast(colours["ink"], fill) for fill in colours["fills"]) >= AA

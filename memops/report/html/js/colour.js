@@ -37,7 +37,7 @@ const colour = (() => {
     return value >>> 0;
   }
 
-  function library(module, dark) {
+  function ofLibrary(module, dark) {
     const { saturation, lightness } = theme(dark);
     const mixed = hash(module);
     const hue = HUES[mixed % HUES.length];
@@ -48,5 +48,5 @@ const colour = (() => {
   const plain = (dark) => css(theme(dark).plain);
   const ink = (dark) => css(theme(dark).ink);
 
-  return Object.freeze({ growth, library, unnamed, plain, ink, HUES });
+  return Object.freeze({ growth, ofLibrary, unnamed, plain, ink, HUES });
 })();

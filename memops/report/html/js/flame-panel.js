@@ -70,7 +70,7 @@ const flamePanel = (() => {
 
     function hue(code, dark) {
       if (code < 0) return colour.plain(dark);
-      return words[code].reason ? colour.unnamed(dark) : colour.library(words[code].module, dark);
+      return words[code].reason ? colour.unnamed(dark) : colour.ofLibrary(words[code].module, dark);
     }
 
     /* Bytes, objects, error. */
