@@ -98,9 +98,7 @@ class Analysis:
     @cached_property
     def functions(self) -> tuple[FunctionRow, ...]:
         """All functions, by what they allocated themselves."""
-        return self._function_rows(
-            dict.fromkeys(code for codes in self._by_function for code in codes)
-        )
+        return self._function_rows(self._function_of)
 
     @cached_property
     def culprits(self) -> tuple[Culprit, ...]:
@@ -127,9 +125,11 @@ class Analysis:
     def largest_functions(self, count: int) -> tuple[FunctionRow, ...]:
         """The first *count* of `functions`."""
         sums: dict[int, int] = {}
-        for codes, row in self._by_function.items():
+        function_of = self._function_of
+        for codes, row in self.rows.items():
             if codes:
-                sums[codes[0]] = sums.get(codes[0], 0) + row[0]
+                code = function_of[codes[0]]
+                sums[code] = sums.get(code, 0) + row[0]
         sizes = heapq.nlargest(count, sums.values())
         if len(sizes) < count or sizes[-1] <= 0:
             return self.functions[:count]
@@ -150,32 +150,23 @@ class Analysis:
         return Grown(item[0], self.words, _amount(item[1]))
 
     @cached_property
-    def _by_function(self) -> Map[Codes, Row]:
-        """The rows with the first code of each function in the place of those of all its lines."""
+    def _function_of(self) -> Sequence[int]:
+        """For each code the first one of the same function, whichever lines they are of."""
         if not any(call.source for call in self.words):
-            return self.rows
+            return range(len(self.words))
         first: dict[Call, int] = {}
-        whole = [first.setdefault(_whole(call), code) for code, call in enumerate(self.words)]
-        others = frozenset(code for code, one in enumerate(whole) if code != one)
-        if not others:
-            return self.rows
-        sums: dict[Codes, Row] = {}
-        for codes, row in self.rows.items():
-            merged = codes
-            if not others.isdisjoint(codes):
-                merged = tuple(map(whole.__getitem__, codes))
-            sums[merged] = _plus(sums[merged], row) if merged in sums else row
-        return sums
+        return [first.setdefault(_whole(call), code) for code, call in enumerate(self.words)]
 
-    def _function_rows(self, codes: Iterable[int]) -> tuple[FunctionRow, ...]:
-        """The rows of functions: what each allocated with all it called counts once a stack."""
-        wanted = frozenset(codes)
+    def _function_rows(self, functions: Iterable[int]) -> tuple[FunctionRow, ...]:
+        """The rows of *functions*: what each allocated with all it called counts once a stack."""
+        wanted, function_of = set(functions), self._function_of
+        members = frozenset(code for code, one in enumerate(function_of) if one in wanted)
         flat: dict[int, Row] = {}
         cumulative: dict[int, Row] = {}
-        for stack, row in self._by_function.items():
-            for code in wanted.intersection(stack):
+        for stack, row in self.rows.items():
+            for code in {function_of[member] for member in members.intersection(stack)}:
                 cumulative[code] = _plus(cumulative[code], row) if code in cumulative else row
-                if code == stack[0]:
+                if code == function_of[stack[0]]:
                     flat[code] = _plus(flat[code], row) if code in flat else row
         found = [
             FunctionRow(_whole(self.words[code]), _amount(flat.get(code, _ZERO)), _amount(row))
