@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memops.profile.growth.analysis import analyse
-from memops.profile.growth.java import JavaNaming, java_naming
+from memops.profile.growth.java import JAVA, JavaNaming, is_application, java_naming
 from memops.profile.growth.naming import Call, Codes, Row
 from memops.profile.memory.maps import Mapping
 from memops.profile.study import study
@@ -105,3 +105,27 @@ def test_other_programs_are_not_asked_about_java(monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(read.HERE)
 
     assert study(read.inputs("redis")).java is None
+
+
+@pytest.mark.parametrize(
+    ("function", "module", "expected"),
+    [
+        ("com.acme.shop.Shop.handle", JIT, True),
+        ("Inflaters$Unended.<init>", JIT, True),
+        ("com.acme.Kt.open-impl", JIT, True),
+        ("com.acme.Лавка.открыть", JIT, True),
+        ("com.acme.Agent.named", JAVA, True),
+        ("java.util.zip.Inflater.init", JIT, False),
+        ("sun.misc.Unsafe.park", JIT, False),
+        ("sunny.Day.begin", JIT, True),
+        ("[interpreter]", JIT, False),
+        ("LazyCompile:~f /app.js:3", JIT, False),  # V8
+        ("$lists:map/2", JIT, False),  # Erlang
+        ("com.acme.Looks.like_one", "libapp.so", False),
+    ],
+)
+def test_which_call_is_a_method_of_the_application(
+    *, function: str, module: str, expected: bool
+) -> None:
+    assert is_application(Call(function, module)) is expected
+    assert not is_application(Call(function, module, "not in the perf map"))

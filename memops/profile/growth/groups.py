@@ -11,9 +11,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from memops.profile.growth.analysis import Amount
-from memops.profile.growth.java import JAVA
+from memops.profile.growth.java import is_java, of_jdk
 from memops.profile.growth.naming import Row
-from memops.profile.symbols.frame import JIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,7 +27,6 @@ _Key = TypeVar("_Key")
 _APPLICATION, _PLATFORM, _LIBRARY = range(3)
 _PACKAGE = re.compile(r"[A-Za-z_$][\w$]*+(?:\.[A-Za-z_$][\w$]*+)*+")
 _CLASS = re.compile(r"[A-Z][\w$]*+")
-_OF_JDK = re.compile(r"(?:javax?|jdk|sun|com\.sun)(?:\.|$)")
 _QUANTUM, _TO_A_DOUBLING = 16, 4
 _ROUNDED = 0.01
 
@@ -136,12 +134,12 @@ def _by_call(analysis: Analysis, key_of: Callable[[Call], tuple[int, str]]) -> t
 
 
 def _package_or_library(call: Call) -> tuple[int, str]:
-    if call.module not in {JIT, JAVA}:
+    if not is_java(call):
         return _LIBRARY, call.module or NO_STACK
     name = package(call.function)
     if not name:
         return _LIBRARY, call.module
-    return (_PLATFORM, JDK) if _OF_JDK.match(name) else (_APPLICATION, name)
+    return (_PLATFORM, JDK) if of_jdk(name) else (_APPLICATION, name)
 
 
 def _size_class_of(codes: Codes, row: Row, analysis: Analysis) -> int:

@@ -6,6 +6,7 @@ goes on along frame pointers, where the JVM keeps them. Either way names come fr
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -26,7 +27,9 @@ Kind = Literal["no frames", "no map", "first frame", "lost", "in part", "named"]
 JAVA = "Java"
 """The module of Java methods whose names came from elsewhere than a perf map."""
 
-_LIBRARIES = ("java.", "javax.", "jdk.", "sun.", "com.sun.")
+_JDK = re.compile(r"(?:javax?|jdk|sun|com\.sun)(?:\.|$)")
+# Not what other runtimes write into perf maps: ``LazyCompile:~f /app.js:3``, ``[interpreter]``.
+_METHOD = re.compile(r"[^\W\d][\w$-]*+(?:\.[\w$<>-]++)++")
 _FEW, _HALF, _MOST = 0.05, 0.5, 0.9
 
 
@@ -82,10 +85,7 @@ def calling_method(analysis: Analysis, culprit: Culprit) -> tuple[str, float] | 
     Of a stack it is the innermost one; None where the stacks name none.
     """
     words = analysis.words
-    own = frozenset(
-        code for code, call in enumerate(words)
-        if call.module in {JIT, JAVA} and not call.reason and _is_application(call)
-    )  # fmt: skip
+    own = frozenset(code for code, call in enumerate(words) if is_application(call))
     sums: Counter[str] = Counter()
     total = 0
     for codes, row in analysis.rows.items():
@@ -124,9 +124,9 @@ class _Sums:
 
 def _sums(analysis: Analysis) -> _Sums:
     words = enumerate(analysis.words)
-    java = {code: call for code, call in words if call.module in {JIT, JAVA}}
+    java = {code: call for code, call in words if is_java(call)}
     known = frozenset(code for code, call in java.items() if not call.reason)
-    own = frozenset(code for code in known if _is_application(java[code]))
+    own = frozenset(code for code in known if is_application(java[code]))
     sums = _Sums()
     for codes, row in analysis.rows.items():
         places = [at for at, code in enumerate(codes) if code in java]
@@ -141,9 +141,21 @@ def _sums(analysis: Analysis) -> _Sums:
     return sums
 
 
-def _is_application(call: Call) -> bool:
-    name = call.function
-    return "." in name and not name.startswith(("[", *_LIBRARIES))
+def is_java(call: Call) -> bool:
+    """Whether *call* is code that a JVM may have made: a method, or a stub of its own."""
+    return call.module in {JIT, JAVA}
+
+
+def of_jdk(name: str) -> bool:
+    """Whether the package or method *name* is the JDK's own."""
+    return bool(_JDK.match(name))
+
+
+def is_application(call: Call) -> bool:
+    """Whether *call* is a Java method with a name, and not the JDK's own."""
+    if not is_java(call) or call.reason:
+        return False
+    return bool(_METHOD.fullmatch(call.function)) and not of_jdk(call.function)
 
 
 def _kind(sums: _Sums, total: int, *, maps: bool) -> Kind:

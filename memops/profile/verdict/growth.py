@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from memops.profile.growth.java import JAVA
-from memops.profile.symbols.frame import JIT
+from memops.profile.growth.java import is_application
 from memops.profile.verdict.evidence import HeapGrowth
 from memops.units import format_size
 
@@ -23,8 +22,6 @@ _LEAKS = "leaks"
 _NUMBER = re.compile(r"t\d{1,20}")
 _SHARE = 0.05
 """Of the growth: a culprit below is not named."""
-_LIBRARY = ("java.", "javax.", "jdk.", "sun.", "com.sun.")
-"""Java packages of the JDK: the app's own method is the first outside of them."""
 
 
 def heap_growth(
@@ -60,8 +57,9 @@ def _told(analysis: Analysis, leaking: Sequence[Growing], threads: Map[str, int]
     for each in analysis.largest_culprits(_CULPRITS):
         if each.amount.bytes > least:
             yield _culprit(each, sign="+" * analysis.is_growth)
-    if method := _java_method(leaking[0].calls if leaking else _largest(analysis)):
-        yield f"the first Java method of the app above it: {method}"
+    calls = leaking[0].calls if leaking else _largest(analysis)
+    if method := next(filter(is_application, calls), None):
+        yield f"the first Java method of the app above it: {method.function}"
     yield from _by_thread(threads)
 
 
@@ -77,16 +75,6 @@ def _culprit(culprit: Culprit, sign: str) -> str:
 
 def _largest(analysis: Analysis) -> tuple[Call, ...]:
     return next((each.calls for each in analysis.largest_stacks(1)), ())
-
-
-def _java_method(calls: Sequence[Call]) -> str:
-    """The first frame of JIT code with the name of a method that is not the JDK's; else nothing."""
-    for call in calls:
-        if call.module in {JIT, JAVA} and not call.reason:
-            name = call.function.partition("(")[0].rpartition(" ")[2]
-            if "." in name and not name.startswith(_LIBRARY):
-                return call.function
-    return ""
 
 
 def _by_thread(threads: Map[str, int]) -> Iterator[str]:
