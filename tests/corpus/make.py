@@ -230,7 +230,7 @@ def slim(dumps: list[Path], to: Path) -> dict[str, str]:
         elf = open_elf(Path(path))
         addresses = [elf.address_of(offset - 1) for offset in wanted]
         found = {elf.function_at(address) for address in addresses if address is not None}
-        symbols = sorted(Symbol(*function) for function in found if function)
+        symbols = sorted({Symbol(*function[:3]) for function in found if function})
         loads = [
             Load(each.offset, each.address, each.size) for each in elf.segments if each.kind == 1
         ]

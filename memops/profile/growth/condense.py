@@ -105,8 +105,8 @@ class _Stacks(dict[bytes, "Codes | None"]):
         shape: Callable[[Codes], Codes | None] | None,
     ) -> None:
         super().__init__()
-        self._code_of, self._words, self._shape = coded.__getitem__, words, shape
-        self._allocators, self._chains = words.allocators, words.chains
+        self._coded, self._shape = coded, shape
+        self._allocators = words.allocators
         self._callers = _Callers(coded)
 
     def __missing__(self, frames: bytes) -> Codes | None:
@@ -117,11 +117,9 @@ class _Stacks(dict[bytes, "Codes | None"]):
         """The codes of a stack that is not to be remembered."""
         callers = frames[-_CALLERS:]
         if callers[:1] == b" ":
-            codes = tuple(map(self._code_of, frames[:-_CALLERS].split())) + self._callers[callers]
+            codes = self._coded.stack(frames[:-_CALLERS]) + self._callers[callers]
         else:
-            codes = tuple(map(self._code_of, frames.split()))
-        if self._chains:
-            codes = self._words.spread(codes)
+            codes = self._coded.stack(frames)
         depth, last = 0, len(codes) - 1
         while depth < last and codes[depth] in self._allocators:
             depth += 1
@@ -133,10 +131,10 @@ class _Callers(dict[bytes, Codes]):
 
     def __init__(self, coded: _Coded) -> None:
         super().__init__()
-        self._code_of = coded.__getitem__
+        self._coded = coded
 
     def __missing__(self, frames: bytes) -> Codes:
-        codes = self[frames] = tuple(map(self._code_of, frames.split()))
+        codes = self[frames] = self._coded.stack(frames)
         return codes
 
 
@@ -150,6 +148,13 @@ class _Coded(dict[bytes, int]):
 
         self._starts: list[int] = []  # of the spans of addresses that have one code
         self._spans: dict[int, tuple[int, int]] = {}  # by their starts: their ends, and the codes
+
+    def stack(self, frames: bytes) -> Codes:
+        """The codes of *frames* as they are written, with those of inlined calls."""
+        codes = tuple(map(self.__getitem__, frames.split()))
+        if self._words.chains and codes and min(codes) < 0:  # most stacks have none
+            return self._words.spread(codes)
+        return codes
 
     def __missing__(self, token: bytes) -> int:
         address = self._addresses[token]

@@ -60,11 +60,17 @@ class Segment(NamedTuple):
 
 
 class Function(NamedTuple):
-    """A function in the file: *size* bytes from virtual *address* on."""
+    """A function in the file: *size* bytes from virtual *address* on.
+
+    *extent* is the addresses, from the first to the last and one, that it has and no other symbol of
+    the file; nothing (0, 0) where that is not so simple: where it holds other symbols, and where
+    several of different sizes begin at the same place.
+    """
 
     address: int
     size: int
     name: str
+    extent: tuple[int, int] = (0, 0)
 
 
 class DebugLink(NamedTuple):
@@ -162,10 +168,16 @@ class Elf:
 
     def address_of(self, offset: int) -> int | None:
         """The virtual address at which the byte at file *offset* is loaded; None if it is not."""
-        for kind, start, address, size in self.segments:
-            if kind == _PT_LOAD and start <= offset < start + size:
-                return address + offset - start
+        for start, end, moved in self._loads:
+            if start <= offset < end:
+                return offset + moved
         return None
+
+    @cached_property
+    def _loads(self) -> list[tuple[int, int, int]]:
+        """The bytes that are loaded: from and to which offset, and how far from there."""
+        return [(offset, offset + size, address - offset)
+                for kind, offset, address, size in self.segments if kind == _PT_LOAD]  # fmt: skip
 
     def function_at(self, address: int) -> Function | None:
         """The function whose bytes hold the virtual *address*; None rather than a neighbour.
@@ -175,27 +187,10 @@ class Elf:
         Red Hat's "MiniDebugInfo"): they are looked through last.
         """
         own = self._own_function_at(address)
-        return own or (self._packed.function_at(address) if self._packed else None)
-
-    def extent_at(self, address: int) -> tuple[int, int]:
-        """The addresses about *address* that its function has and no other symbol, of the file's own.
-
-        From the first to the last and one; nothing (0, 0) where that is not so simple: beyond every
-        symbol, and where several of different sizes begin at the same place.
-        """
-        starts, entries = self._functions
-        index = bisect_right(starts, address)
-        start, size, _ = entries[index - 1] if index else (0, 0, 0)
-        if not start <= address < start + size:
-            return (0, 0)
-        if (
-            index > 1
-            and starts[index - 2] == start
-            and any(each[1] != size for each in self._at(start))
-        ):
-            return (0, 0)
-        after = starts[index] if index < len(starts) else start + size
-        return start, min(start + size, after)
+        if own or self._packed is None:
+            return own
+        packed = self._packed.function_at(address)
+        return packed._replace(extent=(0, 0)) if packed else None
 
     def _own_function_at(self, address: int) -> Function | None:
         starts, entries = self._functions
@@ -203,21 +198,30 @@ class Elf:
         if not index:
             return None
         start, size, _ = entries[index - 1]
-        alone = index < 2 or starts[index - 2] != start  # noqa: PLR2004 - it has no other name
-        if not alone or address >= start + size:
+        found = self._found.get(start)
+        if found is None and (index < 2 or starts[index - 2] != start):  # noqa: PLR2004 - one name
+            found = self._found[start] = self._named(entries[index - 1], self._extent(index))[1]
+        if found is None or address >= start + size:
             return self._search(address, index)
-        if start not in self._found:
-            self._found[start] = self._named(entries[index - 1])[1]
-        return self._found[start]
+        return found
 
     def _search(self, address: int, index: int) -> Function | None:
         """The function among the entries before *index* that holds *address*."""
-        entries = self._functions[1]
-        for entry in reversed(entries[max(0, index - _NESTED) : index]):
-            if address < entry[0] + entry[1]:
-                same = [each for each in self._at(entry[0]) if address < each[0] + each[1]]
-                return min((self._named(each) for each in same), key=_preference)[1]
+        starts, entries = self._functions
+        for start, size, _ in reversed(entries[max(0, index - _NESTED) : index]):
+            if address < start + size:
+                same = self._at(start)
+                alike = start == starts[index - 1] and all(each[1] == size for each in same)
+                extent = self._extent(index) if alike else (0, 0)
+                holding = (each for each in same if address < start + each[1])
+                return min((self._named(each, extent) for each in holding), key=_preference)[1]
         return None
+
+    def _extent(self, index: int) -> tuple[int, int]:
+        """The addresses of the entry before *index* up to the next one."""
+        starts, entries = self._functions
+        start, size, _ = entries[index - 1]
+        return start, min(start + size, starts[index]) if index < len(starts) else start + size
 
     @cached_property
     def _found(self) -> dict[int, Function]:
@@ -300,14 +304,20 @@ class Elf:
         end = bisect_right(starts, address)
         return [each for each in entries[max(0, end - _NESTED) : end] if each[0] == address]
 
-    def _named(self, entry: _Entry) -> tuple[int, Function]:
+    def _named(self, entry: _Entry, extent: tuple[int, int]) -> tuple[int, Function]:
         address, size, word = entry
-        names = self._section(self._symbol_table.link) if self._symbol_table else None
-        at = min((names.offset if names else len(self.view)) + (word & 0xFFFFFFFF), len(self.view))
-        limit = min(at + _NAME_LIMIT, len(self.view))
+        names, whole = self._names_at, len(self.view)
+        at = min(names + (word & 0xFFFFFFFF), whole)
+        limit = min(at + _NAME_LIMIT, whole)
         end = self.view.find(b"\0", at, limit)
         name = self.view[at : end if end >= 0 else limit].decode("utf-8", "replace")
-        return _RANK.get(word >> 36 & 15, 3), Function(address, size, name)
+        return _RANK.get(word >> 36 & 15, 3), Function(address, size, name, extent)
+
+    @cached_property
+    def _names_at(self) -> int:
+        """Where the names of the functions are in the file; its end where they are nowhere."""
+        names = self._section(self._symbol_table.link) if self._symbol_table else None
+        return names.offset if names else len(self.view)
 
     def _section(self, index: int) -> Section | None:
         return self.sections[index] if index < len(self.sections) else None

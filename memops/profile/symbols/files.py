@@ -53,25 +53,20 @@ class _Module:
                 return address
         return None
 
-    def function_at(self, address: int) -> str:
-        """The symbol whose bytes hold *address*, in the files or their debug files, or nothing."""
+    def function_at(self, address: int) -> tuple[str, tuple[int, int]]:
+        """The symbol whose bytes hold *address*, in the files or their debug files, or nothing.
+
+        And the addresses that surely have the same one: none where a debug file named it, or where
+        several files may be the module.
+        """
         for each in self.files:
             if (found := each.elf.function_at(address)) and found.name:
-                return found.name
+                return found.name, found.extent if len(self.files) == 1 else (0, 0)
         for each in self.debug:
             if (found := each.elf.function_at(address)) and found.name:
-                return found.name
-        return next(filter(None, (plt_name(each.elf, address) for each in self.files)), "")
-
-    def span_at(self, address: int, offset: int) -> tuple[int, int]:
-        """`Name.span` of the frame at *offset*, which calls from *address*.
-
-        A frame is the address behind its call. Where several files may be the module, or a debug
-        file gave the name, there is none.
-        """
-        start, end = self.files[0].elf.extent_at(address) if len(self.files) == 1 else (0, 0)
-        moved = offset - address
-        return (start + moved, end + moved) if end else (0, 0)
+                return found.name, (0, 0)
+        stub = next(filter(None, (plt_name(each.elf, address) for each in self.files)), "")
+        return stub, (0, 0)
 
     def places_at(self, address: int) -> tuple[Place, ...]:
         """The calls in the source at *address*, where there is debug information to tell."""
@@ -123,12 +118,15 @@ class ElfSymbols:
         if address is None:
             reason = self._reason(module, frame, found=False)
             return Name(label=f"{frame.module}+{offset:#x}", reason=reason)
-        symbol, places = module.function_at(address), module.places_at(address)
-        if symbol or places:
+        symbol, (start, end) = module.function_at(address)
+        if module.lines is None and symbol:
+            moved = offset - address  # a frame is the address behind its call
+            return Name(symbol, span=(start + moved, end + moved) if end else (0, 0))
+        if places := module.places_at(address):
             inlined = tuple(Inlined(*place) for place in places[:-1])
-            source = places[-1].source if places else ""
-            span = (0, 0) if module.lines else module.span_at(address, offset)
-            return Name(symbol or places[-1].symbol, source=source, inlined=inlined, span=span)
+            return Name(symbol or places[-1].symbol, source=places[-1].source, inlined=inlined)
+        if symbol:
+            return Name(symbol)
         reason = self._reason(module, frame, found=True)
         return Name(label=f"{frame.module}+{address + 1:#x}", reason=reason)
 
