@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -135,8 +134,8 @@ def one_process(
     usual = Views(window=views.window)
     asked = {f"--{style}": style not in {None, "json"}, "--pid": pid is not None,
              "--base": base is not None, **{f"--{name}": True for name in written},
-             **{f"--{each.name.replace('_', '-')}": getattr(views, each.name) != getattr(usual, each.name)
-                for each in fields(usual)}}  # fmt: skip
+             **{f"--{name.replace('_', '-')}": given != getattr(usual, name)
+                for name, given in views._asdict().items()}}  # fmt: skip
     return next((name for name, given in asked.items() if given), "")
 
 
@@ -185,7 +184,6 @@ def show(
     """
     import sys
     import time
-    from dataclasses import replace
 
     from memops.profile.study import study
     from memops.report import FORMATS
@@ -198,7 +196,7 @@ def show(
         raise UsageError(f"--{single[0]}", what, "choose one by --app and --host")
     style = "terminal" if style == "text" and sys.stdout.isatty() else style
     views = views or Views()
-    view = replace(views.view(top, _width()), command=typed, made=time.time())
+    view = views.view(top, _width())._replace(command=typed, made=time.time())
     filters = views.filters()
     studies: list[Study] = []
     for at, each in enumerate(subjects):

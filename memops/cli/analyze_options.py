@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -24,8 +23,7 @@ GROUPINGS = ("function", "library", "thread", "size", "package")
 UNITS = ("auto", "B", "KiB", "MiB", "GiB")
 
 
-@dataclass(frozen=True, slots=True)
-class Views:
+class Views(NamedTuple):
     """What to show, as the command line says."""
 
     focus: str | None = None

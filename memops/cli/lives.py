@@ -167,13 +167,11 @@ def with_names(
     subjects: Iterable[Inputs], symbols: Sequence[Path], perf_maps: Sequence[Path]
 ) -> list[Inputs]:
     """*subjects* with the places in which the user has names, too."""
-    from dataclasses import replace
     from pathlib import Path
 
     kept = _kept_lines()
     return [
-        replace(
-            each,
+        each._replace(
             symbols=[*symbols, *each.symbols, Path("/usr/lib/debug")],
             kept=kept,
             perf_maps=[*each.perf_maps, *perf_maps],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -128,8 +127,8 @@ def _live(study: Study) -> Study:
 
     analysis = analyse(study.analysis.after, None, study.analysis.words)
     written = study.inputs.times.get(study.last, study.last.stat().st_mtime)
-    inputs = replace(study.inputs, times={**study.inputs.times, study.last: written})
-    return replace(study, inputs=inputs, first=None, analysis=analysis, series=None, before=0)
+    inputs = study.inputs._replace(times={**study.inputs.times, study.last: written})
+    return study._replace(inputs=inputs, first=None, analysis=analysis, series=None, before=0)
 
 
 def _name(study: Study) -> str:

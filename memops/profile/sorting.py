@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from memops.errors import UsageError
 from memops.profile.heap.files import is_heap_name
@@ -17,13 +16,12 @@ FILES = 20_000
 """Files of a directory, at most, that are looked into."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sorted:
+class Sorted(NamedTuple):
     """Paths by what they are: heap *dumps*, files that tell of *memory*, *perf_maps*."""
 
-    dumps: list[Path] = field(default_factory=list)
-    memory: list[Path] = field(default_factory=list)
-    perf_maps: list[Path] = field(default_factory=list)
+    dumps: list[Path]
+    memory: list[Path]
+    perf_maps: list[Path]
 
 
 def sort_files(paths: Iterable[Path], *, keep_going: bool = False) -> Sorted:
@@ -33,7 +31,7 @@ def sort_files(paths: Iterable[Path], *, keep_going: bool = False) -> Sorted:
     directory whatever is of no kind is passed over. Raises `UsageError` for a file that is named and
     of no kind; with *keep_going* it is left to be told of when it is read.
     """
-    found = Sorted()
+    found = Sorted([], [], [])
     for path in paths:
         if path.is_dir():
             _sort_directory(path, found)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from memops.errors import UsageError
 from memops.profile.growth.analysis import analyse
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from memops.profile.verdict.values import Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(NamedTuple):
     """The files of one *app* on one *host*; *life* tells restarts apart. Labels may be empty.
 
     *dumps* are heap files or directories of them; *memory* are files that tell of its memory, of one
@@ -54,15 +53,14 @@ class Inputs:
     life: str = ""
     symbols: Sequence[Path] = ()
     perf_maps: Sequence[Path] = ()
-    build_ids: Map[str, str] = field(default_factory=dict)
-    times: Map[Path, float] = field(default_factory=dict)
+    build_ids: Map[str, str] = MappingProxyType({})
+    times: Map[Path, float] = MappingProxyType({})
     names: Sequence[Symbols] = ()
     kept: Path | None = None
     memory: Sequence[Path] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Study:
+class Study(NamedTuple):
     """The analysis of the process that matters, and where it comes from.
 
     *first* is None where all that is live is shown; *others* are the processes left out; *notes*
@@ -105,7 +103,7 @@ def study(
     file that cannot be used and a *pid* without dumps; with *keep_going* such files are left out,
     and the notes tell of them.
     """
-    reader = Reader(keep_going)
+    reader = Reader(keep_going=keep_going)
     runs = _runs(inputs, pid, reader, window)
     chosen = runs[0] if len(runs) == 1 else max(runs, key=lambda run: run.last.live)
     jit = read_jit_symbols(inputs.perf_maps, inputs.times)
@@ -153,7 +151,7 @@ def _judged(found: Study, *, keep_going: bool) -> Study:
         threads = {name: size for name, (_, size) in read_heap(found.last).live_by_thread().items()}
         growth = heap_growth(found.analysis, found.series, threads, found.process.dumps)
     seen = inspect(found.inputs, growth=growth, pid=found.process.pid, keep_going=keep_going)
-    return replace(found, verdict=seen.verdict, notes=(*found.notes, *seen.notes))
+    return found._replace(verdict=seen.verdict, notes=(*found.notes, *seen.notes))
 
 
 def _shape(filters: Filters, words: Vocabulary) -> Callable[[Codes], Codes | None]:

@@ -82,9 +82,7 @@ def _view(study: Study, view: View) -> object:
 
 def _series(series: Series) -> object:
     plain = {
-        each.name: _plain(getattr(series, each.name))
-        for each in fields(series)
-        if each.name != "stacks"
+        name: _plain(value) for name, value in series._asdict().items() if name != "stacks"
     }
     stacks = [
         {"calls": _plain(each.calls), "sizes": _plain(each.sizes), "trend": _plain(each.trend)}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import re
@@ -15,8 +14,7 @@ WIDTH = 100
 """Columns where there is no terminal: stable, so that outputs can be compared."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """The *top* functions only, in lines of at most *width* columns.
 
     Sizes for people are in *unit* of `UNITS` (but for the sampling interval); the table is *by* one of `GROUPINGS`, *sort* of `SORTS`

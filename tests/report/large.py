@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from memops.profile.growth.analysis import analyse
@@ -30,7 +29,7 @@ def large(small: Study, stacks: int = 100_000) -> Study:
         if chance.random() < 0.9:
             had = size if chance.random() < 0.9 else int(size * chance.random() * 1.2)
             before[codes] = Row(had, 1 + had // 4096, had * INTERVAL)
-    return replace(small, analysis=analyse(after, before, calls), series=None, interval=INTERVAL)
+    return small._replace(analysis=analyse(after, before, calls), series=None, interval=INTERVAL)
 
 
 def _call(at: int, chance: random.Random) -> Call:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from memops.profile.study import Study, study
@@ -26,7 +25,7 @@ ROW = 21
 
 
 def jvm() -> Study:
-    return replace(study(read.inputs("jvm", perf=True)), verdict=VERDICT)
+    return study(read.inputs("jvm", perf=True))._replace(verdict=VERDICT)
 
 
 def opened(browser: Page, home: Path, *studies: Study, command: str = "memops analyze jvm") -> Page:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("_in_the_corpus")
 def test_names_of_strangers_do_nothing_in_a_browser(
     browser: Page, tmp_path: Path, dumps_: Sequence[bytes]
 ) -> None:
-    found = replace(dumps.hostile(tmp_path, *dumps_), verdict=VERDICT)
+    found = dumps.hostile(tmp_path, *dumps_)._replace(verdict=VERDICT)
     page = opened(
         browser, tmp_path, found, command="</script><script>document.title = 'mine'</script>"
     )

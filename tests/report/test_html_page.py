@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 import zlib
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +71,7 @@ def bulk(page: bytes) -> dict[str, Any]:
 
 
 def jvm() -> Study:
-    return replace(study(read.inputs("jvm", perf=True)), verdict=VERDICT)
+    return study(read.inputs("jvm", perf=True))._replace(verdict=VERDICT)
 
 
 @pytest.mark.parametrize("case", read.NAMES)
@@ -114,7 +113,7 @@ def test_the_same_study_makes_the_same_page() -> None:
 def test_names_of_strangers_are_text_and_nothing_else(
     dumps_: Sequence[bytes], tmp_path: Path
 ) -> None:
-    found = replace(dumps.hostile(tmp_path, *dumps_), verdict=VERDICT)
+    found = dumps.hostile(tmp_path, *dumps_)._replace(verdict=VERDICT)
     page = html([found], View(command="memops analyze '</script>\u202e'"))
     text = page.decode()
 
@@ -145,7 +144,7 @@ def test_the_numbers_of_the_page_are_those_of_the_study() -> None:
 def test_a_sampling_error_is_written_only_where_the_bytes_do_not_tell_it() -> None:
     found = jvm()
     known = bulk(html([found], View()))["rows"]
-    other = bulk(html([replace(found, interval=found.interval * 2)], View()))["rows"]
+    other = bulk(html([found._replace(interval=found.interval * 2)], View()))["rows"]
 
     assert known["live"]["error"] is known["growth"]["error"] is None
     assert sum(error**2 for error in other["growth"]["error"]) == pytest.approx(
@@ -155,7 +154,7 @@ def test_a_sampling_error_is_written_only_where_the_bytes_do_not_tell_it() -> No
 
 def test_it_says_which_files_were_read_and_what_was_in_them(tmp_path: Path) -> None:
     found = jvm()
-    gone = replace(found, compared=(tmp_path / "gone.heap",))
+    gone = found._replace(compared=(tmp_path / "gone.heap",))
     files = data(html([found], View()))["studies"][0]["files"]
     (lost, *_) = data(html([gone], View()))["studies"][0]["files"]
     first, perf, symbols = files[0], files[5], files[6]

@@ -140,7 +140,7 @@ def read_lives(
     newest dump of all. Raises `UsageError` for broken dumps (unless *keep_going* leaves them out),
     and where none is left.
     """
-    words, reader, notes = lexicon or Lexicon(), Reader(keep_going), list[str]()
+    words, reader, notes = lexicon or Lexicon(), Reader(keep_going=keep_going), list[str]()
     opened: dict[ElfSymbols, ElfSymbols] = {}
     sources = _sources(inputs, window)
     hosts = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from memops.profile.symbols.demangle import demangle
@@ -57,12 +56,12 @@ class Row(NamedTuple):
     variance: int
 
 
-@dataclass(frozen=True, slots=True)
 class Lexicon:
-    """The code of each call, which is the same in all lives and on all hosts."""
+    """The code of each call, which is the same in all lives and on all hosts: its index in *calls*."""
 
-    calls: list[Call] = field(default_factory=list)
-    codes: dict[Call | tuple[Call, str], int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.codes: dict[Call | tuple[Call, str], int] = {}
 
     def code(self, call: Call, build_id: str = "") -> int:
         """The code of *call*; a new one gets the next number.

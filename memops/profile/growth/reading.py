@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from memops.profile.heap.runs import Reader, Run
 
 
-@dataclass
 class Reading:
     """What is kept of the dumps that were read: no more than two of them, and the *track*.
 
@@ -30,13 +28,13 @@ class Reading:
     *after* its rows; *before_live* and *before* are those of the first.
     """
 
-    paths: list[Path] = field(default_factory=list)
-    before: Map[Codes, Row] = field(default_factory=dict)
-    after: Map[Codes, Row] = field(default_factory=dict)
-    live: int = 0
-    before_live: int = 0
-    track: Track = field(default_factory=Track)
-    notes: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.paths: list[Path] = []
+        self.before: Map[Codes, Row] = {}
+        self.after: Map[Codes, Row] = {}
+        self.live = self.before_live = 0
+        self.track = Track()
+        self.notes: list[str] = []
 
     def take(self, path: Path, time: float, dump: Dump, found: Condensed) -> None:
         """Take in *dump*, the file at *path* of *time*, of which *found* was made."""

@@ -7,7 +7,6 @@ are averaged. So memory grows with the number of different stacks, not with that
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from memops.profile.growth.trend import Times, Trend, trend
@@ -42,8 +41,7 @@ class Growing(NamedTuple):
         return tuple(map(self.words.__getitem__, self.codes))
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(NamedTuple):
     """The moments at *times* (seconds since the epoch), and stacks by the low end of their trend.
 
     *dumps* are all that were read; *whole* is the trend of everything together, and *sizes* its live
@@ -58,18 +56,17 @@ class Series:
     interval: int
 
 
-@dataclass
 class Track:
     """The series while it grows: the dumps are added in the order of their writing."""
 
-    times: list[float] = field(default_factory=list)
-    stacks: dict[Codes, list[float]] = field(default_factory=dict)
-    dumps: int = 0
-    interval: int = 1
-    ordered: bool = True
-    _first: tuple[float, Map[Codes, Row]] | None = None
-    _weight: int = 1  # dumps in a moment that is full
-    _filled: int = 0  # dumps in the last moment
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.stacks: dict[Codes, list[float]] = {}
+        self.dumps, self.interval = 0, 1
+        self.ordered = True
+        self._first: tuple[float, Map[Codes, Row]] | None = None
+        self._weight = 1  # dumps in a moment that is full
+        self._filled = 0  # dumps in the last moment
 
     def add(self, time: float, rows: Map[Codes, Row], interval: int) -> None:
         """Add the *rows* of a dump of *time* (seconds since the epoch).

@@ -8,7 +8,6 @@ scatter does not show it; its variance is the interval R times the net growth.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from math import ceil, sqrt
@@ -50,11 +49,11 @@ class Trend(NamedTuple):
     more: int = 0
 
 
-@dataclass(frozen=True)
 class Times:
     """Moments (seconds), at least two, in their order; what all slopes over them share is made once."""
 
-    moments: tuple[float, ...]
+    def __init__(self, moments: tuple[float, ...]) -> None:
+        self.moments = moments
 
     def __len__(self) -> int:
         return len(self.moments)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -29,19 +28,23 @@ _LEAF = re.compile(rb"@ (0x[0-9a-f]{1,16})")
 _CODE = re.compile(rb"^[0-9a-f]+-[0-9a-f]+(?: ..x.|:)[^\n/]*/[^\n]*", re.MULTILINE)
 
 
-@dataclass(frozen=True)
 class Dump(ABC):
     """The contents *text* of the heap file *name*; its mappings begin at *mapped*.
 
     *interval*, *total* and *writer* are those of `HeapProfile`.
     """
 
-    name: str
-    text: bytes
-    interval: int
-    total: Samples
-    mapped: int
-    writer: str = "jemalloc"
+    def __init__(
+        self,
+        name: str,
+        text: bytes,
+        interval: int,
+        total: Samples,
+        mapped: int,
+        writer: str = "jemalloc",
+    ) -> None:
+        self.name, self.text, self.interval = name, text, interval
+        self.total, self.mapped, self.writer = total, mapped, writer
 
     @abstractmethod
     def samples(self) -> Iterator[tuple[bytes, bytes, bytes]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
 from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -43,12 +42,12 @@ class Run(NamedTuple):
         return Process(self.files[0].pid, self.last.executable, len(self.files), found)
 
 
-@dataclass(frozen=True, slots=True)
 class Reader:
     """Reads dumps; with *keep_going* broken ones are told of in *left_out* instead of raised."""
 
-    keep_going: bool = False
-    left_out: list[str] = field(default_factory=list)
+    def __init__(self, *, keep_going: bool = False) -> None:
+        self.keep_going = keep_going
+        self.left_out: list[str] = []
 
     def attempt(self, take: Callable[[], _Taken]) -> _Taken | None:
         """What *take* gives; None where the file that it reads is broken and left out."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,18 +32,23 @@ class _File(NamedTuple):
     elf: Elf
 
 
-@dataclass(frozen=True)
 class _Module:
     """The *files* that may be a library as it was mapped from *path*, and what belongs to them.
 
     *another* tells that there was one of the name but of another build. *kept* is where lines are.
     """
 
-    path: str
-    files: tuple[_File, ...]
-    another: bool
-    places: tuple[Path, ...]
-    kept: Path | None
+    def __init__(
+        self,
+        path: str,
+        files: tuple[_File, ...],
+        places: tuple[Path, ...],
+        kept: Path | None,
+        *,
+        another: bool,
+    ) -> None:
+        self.path, self.files, self.another = path, files, another
+        self.places, self.kept = places, kept
 
     def address_of(self, offset: int) -> int | None:
         """The virtual address of the byte at file *offset*; an address may be 0."""
@@ -90,7 +94,6 @@ class _Module:
         return open_lines(found.path, found.elf.base, self.kept) if found and installed() else None
 
 
-@dataclass(frozen=True)
 class ElfSymbols:
     """Names from ELF files, looked for in *places*, then at the very path if it is *local*.
 
@@ -102,10 +105,14 @@ class ElfSymbols:
     information is kept in the directory *kept*.
     """
 
-    places: tuple[Path, ...] = ()
-    local: frozenset[str] = frozenset()
-    kept: Path | None = None
-    opened: dict[str, _Module] = field(default_factory=dict, compare=False)
+    def __init__(
+        self,
+        places: tuple[Path, ...] = (),
+        local: frozenset[str] = frozenset(),
+        kept: Path | None = None,
+    ) -> None:
+        self.places, self.local, self.kept = places, local, kept
+        self.opened: dict[str, _Module] = {}
 
     def name(self, frame: Frame) -> Name | None:
         """The name of *frame* if it lies in a file."""
@@ -156,7 +163,7 @@ class ElfSymbols:
         seen = [each for each in map(_file, candidates) if each]
         files = tuple(each for each in seen if _is_build(each, build_id))
         another = len(files) < len(seen)
-        self.opened[build] = _Module(plain, files, another, self.places, self.kept)
+        self.opened[build] = _Module(plain, files, self.places, self.kept, another=another)
         return self.opened[build]
 
     def _candidates(self, path: str, build_id: str) -> Iterator[Path]:

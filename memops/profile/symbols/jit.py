@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from memops.profile.symbols.frame import JIT, UNMAPPED, Frame
@@ -27,7 +26,6 @@ _STUBS_OWN = ("StubRoutines", "Stub:")
 _HIDDEN = re.compile(r"[/.+]0x[0-9a-f]{6,16}(?=\.)")
 
 
-@dataclass(frozen=True)
 class JitSymbols:
     """Names from perf maps, the oldest first, which were taken at *times* (seconds since the epoch).
 
@@ -36,9 +34,9 @@ class JitSymbols:
     the newest does.
     """
 
-    maps: tuple[PerfMap, ...] = ()
-    times: tuple[float, ...] = ()
-    orders: dict[str, tuple[PerfMap, ...]] = field(default_factory=dict, compare=False)
+    def __init__(self, maps: tuple[PerfMap, ...] = (), times: tuple[float, ...] = ()) -> None:
+        self.maps, self.times = maps, times
+        self.orders: dict[str, tuple[PerfMap, ...]] = {}
 
     def epoch(self, time: float) -> str:
         """What the frames of a dump written at *time* have for a build-id: the nearest map's number."""

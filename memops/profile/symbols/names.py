@@ -7,7 +7,6 @@ call, for all of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -58,12 +57,12 @@ class Symbols(Protocol):
         """
 
 
-@dataclass(frozen=True)
 class Names:
     """Sources asked in turn; what each frame is called is found once."""
 
-    sources: tuple[Symbols, ...]
-    known: dict[Frame, Name] = field(default_factory=dict, compare=False)
+    def __init__(self, sources: tuple[Symbols, ...]) -> None:
+        self.sources = sources
+        self.known: dict[Frame, Name] = {}
 
     def of(self, frame: Frame) -> Name:
         """The name of *frame* from the first source that knows frames of its kind."""
