@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
+from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
 from operator import itemgetter
@@ -60,6 +61,7 @@ class Culprit(NamedTuple):
     live: Amount
 
 
+@dataclass(frozen=True)
 class Analysis:
     """The growth of one process: *rows* by stack, of functions that are indices into *words*.
 
@@ -67,11 +69,10 @@ class Analysis:
     growth.
     """
 
-    def __init__(
-        self, rows: Map[Codes, Row], after: Map[Codes, Row], words: Sequence[Call], *, is_growth: bool
-    ) -> None:
-        self.rows, self.after, self.words = rows, after, words
-        self.is_growth = is_growth
+    rows: Map[Codes, Row]
+    after: Map[Codes, Row]
+    words: Sequence[Call]
+    is_growth: bool
 
     @cached_property
     def live(self) -> Amount:
