@@ -77,11 +77,14 @@ class Dump(ABC):
         """The lines of files with code: where they are the same, an address is the same place."""
         return tuple(_CODE.findall(self.text, self.mapped))
 
-    @cached_property
-    def leaves(self) -> Map[int, int]:
-        """How many stacks begin with each address."""
-        return {int(leaf, 16): many for leaf, many in
-                Counter(_LEAF.findall(self.text, 0, self.mapped)).items()}  # fmt: skip
+    def leaves(self, most: int = 1000) -> Map[int, int]:
+        """How many stacks begin with each address, of about *most* that are spread over the file."""
+        found: Counter[bytes] = Counter()
+        at, step = 0, self.mapped // most
+        while leaf := _LEAF.search(self.text, at, self.mapped):
+            found[leaf[1]] += 1
+            at = max(leaf.end(), at + step)
+        return {int(leaf, 16): many for leaf, many in found.items()}
 
     @cached_property
     def live(self) -> int:

@@ -34,6 +34,7 @@ LINE_LIMIT = 1 << 17
 """Bytes in a line, at most: 128 frames is jemalloc's usual depth, this is room for 6,000."""
 LINES_LIMIT = ADDRESSES_LIMIT = 2_000_000
 """Lines and different addresses in a file, at most: ten times what 50,000 stacks need."""
+_SHORTEST = 9  # bytes of a line, at least, in the mean: "@\n" and "  t*: 1: 8 [0: 0]\n" are 20
 MAPS_LIMIT = 64 << 20
 """Bytes of MAPPED_LIBRARIES, at most: half a million mappings."""
 _ADDRESSES = 1 << 64
@@ -58,7 +59,7 @@ def look_through(text: bytes, name: str) -> Dump:
     cut = text.find(_LIBRARIES, header.end() - 1)
     if cut < 0:
         raise _truncated(text, name)
-    if text.count(b"\n") > LINES_LIMIT:
+    if len(text) > _SHORTEST * LINES_LIMIT and text.count(b"\n") > LINES_LIMIT:
         raise UsageError(name, "more than 2 million lines, which no heap profile has", REDO)
     interval, mapped = int(header[1]), cut + len(_LIBRARIES)
     if not interval:

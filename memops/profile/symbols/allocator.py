@@ -45,7 +45,7 @@ def allocator_module(dump: Dump) -> str:
     the names tell (see `allocator_test`).
     """
     paths: Counter[str] = Counter()
-    for address, count in dump.leaves.items():
+    for address, count in dump.leaves().items():
         mapping = dump.space.at(address - 1)
         paths[mapping.path if mapping else ""] += count
     if not paths:
