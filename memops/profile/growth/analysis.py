@@ -52,6 +52,14 @@ class FunctionRow(NamedTuple):
     cumulative: Amount
 
 
+class _Seen(NamedTuple):
+    """By function what it allocated itself (*flat*), and with all it called; `Analysis.unnamed`."""
+
+    flat: Map[int, Row]
+    cumulative: Map[int, Row]
+    unnamed: tuple[tuple[str, int], ...]
+
+
 class Culprit(NamedTuple):
     """A function that allocates what grows, and who calls it; *live* is all of it in the last dump."""
 
@@ -108,14 +116,7 @@ class Analysis:
     @cached_property
     def unnamed(self) -> tuple[tuple[str, int], ...]:
         """Why frames have no name, with the bytes that grew in stacks with such frames."""
-        reasons = {code: call.reason for code, call in enumerate(self.words) if call.reason}
-        nameless = frozenset(reasons)
-        sums: Counter[str] = Counter()
-        for codes, row in self.rows.items():
-            if row[0] > 0 and (found := nameless.intersection(codes)):
-                for reason in {reasons[code] for code in found}:
-                    sums[reason] += row[0]
-        return tuple(sorted(sums.items(), key=lambda each: (-each[1], each[0])))
+        return self._look_through(frozenset()).unnamed
 
     def largest_stacks(self, count: int) -> tuple[Grown, ...]:
         """The first *count* of `stacks`."""
@@ -159,20 +160,35 @@ class Analysis:
 
     def _function_rows(self, functions: Iterable[int]) -> tuple[FunctionRow, ...]:
         """The rows of *functions*: what each allocated with all it called counts once a stack."""
-        wanted, function_of = set(functions), self._function_of
-        members = frozenset(code for code, one in enumerate(function_of) if one in wanted)
-        flat: dict[int, Row] = {}
-        cumulative: dict[int, Row] = {}
-        for stack, row in self.rows.items():
-            for code in {function_of[member] for member in members.intersection(stack)}:
-                cumulative[code] = _plus(cumulative[code], row) if code in cumulative else row
-                if code == function_of[stack[0]]:
-                    flat[code] = _plus(flat[code], row) if code in flat else row
+        seen = self._look_through(frozenset(functions))
+        # Found on the way: to look through all stacks once more takes as long.
+        self.__dict__.setdefault("unnamed", seen.unnamed)
         found = [
-            FunctionRow(_whole(self.words[code]), _amount(flat.get(code, _ZERO)), _amount(row))
-            for code, row in cumulative.items()
+            FunctionRow(_whole(self.words[code]), _amount(seen.flat.get(code, _ZERO)), _amount(row))
+            for code, row in seen.cumulative.items()
         ]
         return tuple(sorted(found, key=_by_flat))
+
+    def _look_through(self, wanted: frozenset[int]) -> _Seen:
+        """What all stacks tell of the functions *wanted*, and of frames without a name."""
+        function_of = self._function_of
+        reasons = {code: call.reason for code, call in enumerate(self.words) if call.reason}
+        watched = frozenset(code for code, one in enumerate(function_of) if one in wanted)
+        watched |= reasons.keys()
+        flat: dict[int, Row] = {}
+        cumulative: dict[int, Row] = {}
+        unnamed: Counter[str] = Counter()
+        for stack, row in self.rows.items():
+            if found := watched.intersection(stack):
+                for code in wanted.intersection(map(function_of.__getitem__, found)):
+                    cumulative[code] = _plus(cumulative[code], row) if code in cumulative else row
+                    if code == function_of[stack[0]]:
+                        flat[code] = _plus(flat[code], row) if code in flat else row
+                if row[0] > 0:
+                    for reason in {reasons[code] for code in reasons.keys() & found}:
+                        unnamed[reason] += row[0]
+        ordered = sorted(unnamed.items(), key=lambda each: (-each[1], each[0]))
+        return _Seen(flat, cumulative, tuple(ordered))
 
     @cached_property
     def _blamed_sums(self) -> dict[Codes, Row]:
