@@ -115,6 +115,7 @@ def study(
         chosen, condenser, reader, base=base, epoch=jit.epoch,
         time_of=lambda path: time_of(path, inputs),
     )  # fmt: skip
+    elf.keep()
     single, calls = len(found.paths) == 1, words.lexicon.calls
     process = chosen.process(found.live)
     analysis = analyse(found.after, None if single else found.before, calls)

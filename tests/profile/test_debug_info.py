@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memops.profile.symbols.demangle import demangle
-from memops.profile.symbols.dwarf import Lines, open_lines
+from memops.profile.symbols.dwarf import Lines
 from memops.profile.symbols.elf import Elf, open_elf
 from memops.profile.symbols.files import ElfSymbols
 from memops.profile.symbols.frame import Frame
@@ -247,20 +247,41 @@ def test_names_that_dwz_moved_into_another_file_leave_the_function_and_its_line(
 def test_what_takes_long_to_read_is_kept_and_found_again(tmp_path: Path) -> None:
     program, kept = compiled(tmp_path), tmp_path / "kept"
     found = frame(open_elf(program), call_of_malloc(program))
-    told = ElfSymbols((tmp_path,), kept=kept).name(found)
-    (first,) = kept.iterdir()
-    stamp = first.stat().st_mtime_ns
+    told = ElfSymbols((tmp_path,)).name(found)
 
-    assert told == ElfSymbols((tmp_path,)).name(found)
-    assert told == ElfSymbols((tmp_path,), kept=kept).name(found)
-    assert [(each, each.stat().st_mtime_ns) for each in kept.iterdir()] == [(first, stamp)]
+    def named() -> Name | None:
+        symbols = ElfSymbols((tmp_path,), kept=kept)
+        name = symbols.name(found)
+        symbols.keep()
+        return name
 
-    first.write_bytes(b"damaged")
-    assert told == ElfSymbols((tmp_path,), kept=kept).name(found)
+    assert named() == told
+    stamps = {each: each.stat().st_mtime_ns for each in kept.iterdir()}
+    assert {each.suffix for each in stamps} == {".json", ".symcache"}
+    assert named() == told
+    assert {each: each.stat().st_mtime_ns for each in kept.iterdir()} == stamps
+
+    for damage in (b"damaged", b"[[1, 2]]", b'{"1": []}', b"[[1, [[2]]]]"):
+        for each in stamps:
+            each.write_bytes(damage)
+        assert named() == told
 
     os.utime(program, ns=(1, 1))  # another file at the same place: what was kept is not its own
-    assert told == ElfSymbols((tmp_path,), kept=kept).name(found)
-    assert len(list(kept.iterdir())) == 2
+    assert named() == told
+    assert len(list(kept.iterdir())) == 4
+
+
+def test_a_line_that_was_kept_is_not_asked_for_again(tmp_path: Path) -> None:
+    program, kept = compiled(tmp_path), tmp_path / "kept"
+    found = frame(open_elf(program), call_of_malloc(program))
+    symbols = ElfSymbols((tmp_path,), kept=kept)
+    told = symbols.name(found)
+    symbols.keep()
+    (cache,) = kept.glob("*.symcache")
+    cache.unlink()
+
+    assert ElfSymbols((tmp_path,), kept=kept).name(found) == told
+    assert not cache.exists()
 
 
 @pytest.fixture(scope="module")
@@ -278,8 +299,7 @@ def test_no_debug_information_crashes_its_reader(
         raw[start + at : start + at + len(replaced)] = replaced
     hostile = program.with_name("hostile")
     hostile.write_bytes(raw)
-    lines = open_lines(hostile, 0)
+    lines = Lines(hostile, 0)
 
-    if isinstance(lines, Lines):
-        for address in (0, 0x1145, 1 << 63, os.getpid()):
-            assert all(place.source for place in lines.at(address))
+    for address in (0, 0x1145, 1 << 63, os.getpid()):
+        assert all(place.source for place in lines.at(address))

@@ -141,7 +141,7 @@ def read_lives(
     and where none is left.
     """
     words, reader, notes = lexicon or Lexicon(), Reader(keep_going=keep_going), list[str]()
-    opened: dict[ElfSymbols, ElfSymbols] = {}
+    opened: dict[object, ElfSymbols] = {}
     sources = _sources(inputs, window)
     hosts = []
     for host in dict.fromkeys(each.inputs.host for each in sources):
@@ -228,12 +228,12 @@ def _life(
     run: Run,
     reader: Reader,
     lexicon: Lexicon,
-    opened: dict[ElfSymbols, ElfSymbols],
+    opened: dict[object, ElfSymbols],
 ) -> Life:
     """The life of *run*; files with names that were *opened* for another life are not read again."""
     inputs = source.inputs
     elf = elf_symbols(inputs.symbols, run.last.mappings, inputs.kept)
-    elf = opened.setdefault(elf, elf)
+    elf = opened.setdefault((elf.places, elf.local, elf.kept), elf)
     jit = read_jit_symbols(inputs.perf_maps, inputs.times)
     names = Names((*inputs.names, elf, jit))
     words = Vocabulary(names, allocator_test(allocator_module(run.last)), lexicon)
@@ -241,6 +241,7 @@ def _life(
     found = read_run(
         run, condenser, reader, epoch=jit.epoch, time_of=lambda path: time_of(path, inputs)
     )
+    elf.keep()
     moments, sizes = _moments(found)
     first, last = (time_of(found.paths[at], inputs) for at in (0, -1))
     return Life(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from memops.errors import UsageError
 from memops.profile.memory.maps import DELETED
-from memops.profile.symbols.dwarf import installed, open_lines
+from memops.profile.symbols.dwarf import Lines, installed
 from memops.profile.symbols.elf import open_elf
 from memops.profile.symbols.names import Inlined, Name
 from memops.profile.symbols.plt import plt_name
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from memops.profile.memory.maps import Mapping
-    from memops.profile.symbols.dwarf import Lines, Place
+    from memops.profile.symbols.dwarf import Place
     from memops.profile.symbols.elf import Elf
     from memops.profile.symbols.frame import Frame
 
@@ -91,7 +91,7 @@ class _Module:
     def lines(self) -> Lines | None:
         """The debug information, if there is some and the extra to read it."""
         found = self.with_lines
-        return open_lines(found.path, found.elf.base, self.kept) if found and installed() else None
+        return Lines(found.path, found.elf.base, self.kept) if found and installed() else None
 
 
 class ElfSymbols:
@@ -136,6 +136,12 @@ class ElfSymbols:
             return Name(symbol)
         reason = self._reason(module, frame, found=True)
         return Name(label=f"{frame.module}+{address + 1:#x}", reason=reason)
+
+    def keep(self) -> None:
+        """Keep the lines that were found, for the next time."""
+        for each in self.opened.values():
+            if lines := each.lines:
+                lines.keep()
 
     @property
     def without_lines(self) -> list[str]:
