@@ -105,9 +105,9 @@ class _Stacks(dict[bytes, "Codes | None"]):
         shape: Callable[[Codes], Codes | None] | None,
     ) -> None:
         super().__init__()
-        self._coded, self._shape = coded, shape
-        self._allocators = words.allocators
-        self._callers = _Callers(coded)
+        self._code_of, self._words, self._shape = coded.__getitem__, words, shape
+        self._allocators, self._chains = words.allocators, words.chains
+        self._callers = _Callers(coded.__getitem__, words)
 
     def __missing__(self, frames: bytes) -> Codes | None:
         codes = self[frames] = self.codes(frames)
@@ -115,11 +115,12 @@ class _Stacks(dict[bytes, "Codes | None"]):
 
     def codes(self, frames: bytes) -> Codes | None:
         """The codes of a stack that is not to be remembered."""
-        callers = frames[-_CALLERS:]
-        if callers[:1] == b" ":
-            codes = self._coded.stack(frames[:-_CALLERS]) + self._callers[callers]
-        else:
-            codes = self._coded.stack(frames)
+        outer = frames[-_CALLERS:]
+        known = self._callers[outer] if outer[:1] == b" " else ()
+        codes = tuple(map(self._code_of, (frames[:-_CALLERS] if known else frames).split()))
+        if self._chains and codes and min(codes) < 0:  # most stacks have no inlined calls
+            codes = self._words.spread(codes)
+        codes += known
         depth, last = 0, len(codes) - 1
         while depth < last and codes[depth] in self._allocators:
             depth += 1
@@ -129,12 +130,12 @@ class _Stacks(dict[bytes, "Codes | None"]):
 class _Callers(dict[bytes, Codes]):
     """The codes of the outermost callers as they are written: most stacks of a process share them."""
 
-    def __init__(self, coded: _Coded) -> None:
+    def __init__(self, code_of: Callable[[bytes], int], words: Vocabulary) -> None:
         super().__init__()
-        self._coded = coded
+        self._code_of, self._words = code_of, words
 
     def __missing__(self, frames: bytes) -> Codes:
-        codes = self[frames] = self._coded.stack(frames)
+        codes = self[frames] = self._words.spread(tuple(map(self._code_of, frames.split())))
         return codes
 
 
@@ -148,13 +149,6 @@ class _Coded(dict[bytes, int]):
 
         self._starts: list[int] = []  # of the spans of addresses that have one code
         self._spans: dict[int, tuple[int, int]] = {}  # by their starts: their ends, and the codes
-
-    def stack(self, frames: bytes) -> Codes:
-        """The codes of *frames* as they are written, with those of inlined calls."""
-        codes = tuple(map(self.__getitem__, frames.split()))
-        if self._words.chains and codes and min(codes) < 0:  # most stacks have none
-            return self._words.spread(codes)
-        return codes
 
     def __missing__(self, token: bytes) -> int:
         address = self._addresses[token]

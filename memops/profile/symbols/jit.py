@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from memops.profile.symbols.frame import JIT, UNMAPPED, Frame
 from memops.profile.symbols.names import Name
-from memops.profile.symbols.perfmap import parse_perf_map
 from memops.profile.unpack import read_file
 
 if TYPE_CHECKING:
@@ -88,6 +87,10 @@ def read_jit_symbols(paths: Sequence[Path], times: Map[Path, float]) -> JitSymbo
 
     Raises `UsageError` for a map that cannot be read.
     """
+    if not paths:
+        return JitSymbols()
+    from memops.profile.symbols.perfmap import parse_perf_map  # noqa: PLC0415 - mostly there is none
+
     maps = tuple(parse_perf_map(read_file(path)) for path in paths)
     return JitSymbols(maps, tuple(times.get(path, path.stat().st_mtime) for path in paths))
 
