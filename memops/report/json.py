@@ -81,9 +81,7 @@ def _view(study: Study, view: View) -> object:
 
 
 def _series(series: Series) -> object:
-    plain = {
-        name: _plain(value) for name, value in series._asdict().items() if name != "stacks"
-    }
+    plain = {name: _plain(value) for name, value in series._asdict().items() if name != "stacks"}
     stacks = [
         {"calls": _plain(each.calls), "sizes": _plain(each.sizes), "trend": _plain(each.trend)}
         for each in series.stacks

@@ -11,6 +11,7 @@ from memops.facts.health import well
 from memops.facts.process import processes
 from memops.model.action import Run
 from memops.model.step import Change, NoUndo, Step
+from memops.tasks.sandbox import cannot_write, to_be_opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,17 +40,20 @@ def fresh(probe: Probe, *, app: App, revive: bool = False) -> Iterator[Step]:
                    do=Run(("systemctl", "daemon-reload")), undo=NoUndo("reloads what is there"))  # fmt: skip
 
 
-def app(probe: Probe, *, app: App) -> Iterator[Step]:
-    """Know that *app* is found, runs and is well; changes nothing, and is an error where not.
+def app(probe: Probe, *, app: App, root: str = "/var/lib/memops") -> Iterator[Step]:
+    """Know that *app* is found, runs, is well and can be profiled; changes nothing, and is an error where not.
 
     First in a playbook, it keeps a mistyped name, or a health check that never passes, from
     costing more than a look. A log is not asked: its line appears after a restart.
     """
     restart(app)
     checks = [well(check) for check in app.health if check.kind != "log"]
-    probe.prefetch(processes(app), *checks)
-    if probe(processes(app)).main is None:
+    probe.prefetch(processes(app), launch.settings(app), *checks)
+    main = probe(processes(app)).main
+    if main is None:
         raise StepFailed(app.name, "does not run, or is not found", _how_to_start(app))
+    if probe(launch.settings(app)) is None:
+        to_be_opened(probe, app, main, f"{root}/dumps/{app.name}")
     unwell = [reason for check in checks if (reason := probe(check))]
     if unwell:
         remedy = "put it right first, or its health in memops_apps"
@@ -95,6 +99,8 @@ def proof(probe: Probe, app: App, log_sizes: Mapping[str, int], uid: int | None 
     if problem:
         return Proof(problem, pid=main.pid)
     unwell = [reason for check in checks if (reason := probe(check))]
+    if not unwell and wanted and (blind := cannot_write(probe, main, wanted)):
+        return Proof(blind, pid=main.pid)
     return Proof(unwell[0] if unwell else None, pid=main.pid)
 
 

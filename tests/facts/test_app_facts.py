@@ -15,7 +15,7 @@ from memops.facts import health, launch, process
 from memops.facts.health import well
 from memops.facts.launch import Settings
 from memops.facts.process import Process, Processes, processes
-from memops.model.action import Output, Run
+from memops.model.action import Output
 from memops.model.app import App, Health
 from tests.facts.shellcheck import complaints
 
@@ -23,25 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SHELLS = [["dash"], ["busybox", "sh"], ["bash"]]
 SECONDS = f"1234.{os.getpid()}"  # tests beside these have sleepers of their own
 ODD = 'it\'s "odd"\n=$(x)'
-
-
-@pytest.fixture(params=SHELLS, ids=lambda shell: shell[0])
-def ask(request: pytest.FixtureRequest) -> Any:
-    """Asks a query of this machine, its scripts in one shell or another."""
-
-    def answer(query: Any) -> Any:
-        outputs = []
-        for look in query.looks:
-            assert isinstance(look, Run)
-            argv = [*request.param, *look.argv[1:]] if look.argv[0] == "sh" else look.argv
-            done = subprocess.run(argv, capture_output=True, check=False, timeout=20)
-            outputs.append(Output(done.returncode, done.stdout, done.stderr))
-        return query.parse(tuple(outputs))
-
-    return answer
 
 
 @pytest.fixture
