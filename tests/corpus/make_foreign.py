@@ -2,8 +2,9 @@
 """Make the corpus of other processors anew: real programs of theirs, run by qemu under jemalloc.
 
 Needs Debian's qemu-user-static, g++-aarch64-linux-gnu, g++-s390x-linux-gnu (whose C libraries qemu
-takes) and, to build jemalloc for them, its sources. Run from the repository:
-``python tests/corpus/make_foreign.py JEMALLOC-DIRECTORY``; golden files must then be looked at and
+takes) and, to build jemalloc for them, a directory with its sources and one into which arm64's
+libunwind-dev, libunwind8, liblzma-dev and liblzma5 were unpacked (``dpkg -x``). Run from the repository:
+``python tests/corpus/make_foreign.py JEMALLOC LIBUNWIND``; golden files must then be looked at and
 committed anew. s390x has the other byte order.
 """
 
@@ -49,8 +50,12 @@ STUBS = {
     "arm64-bti": ("arm64", "carry.cpp", ("-no-pie", "-s", _BTI)),
     "s390x": ("s390x", "stubs.c", SHARED),
 }
-# libunwind 1.6 cannot tell a signed return address (-mbranch-protection) from another.
-RUNS = {"arm64": ("arm64", ()), "s390x": ("s390x", ())}
+# libunwind 1.6 cannot follow return addresses that are signed.
+RUNS = {
+    "arm64": ("arm64", ()),
+    "arm64-signed": ("arm64", ("-mbranch-protection=standard",)),
+    "s390x": ("s390x", ()),
+}
 
 
 def tool(processor: Processor, name: str, *argv: str | Path) -> str:
@@ -60,28 +65,44 @@ def tool(processor: Processor, name: str, *argv: str | Path) -> str:
     ).stdout
 
 
-def library(name: str, source: Path) -> Path:
-    """jemalloc of the directory *source*, built for the processor *name*."""
-    home = WORK / f"jemalloc-{name}"
+def library(name: str, source: Path, unwinder: Path | None) -> Path:
+    """jemalloc of the directory *source*, built for *name* with libgcc or the *unwinder* there."""
+    home, triple = WORK / f"jemalloc-{name}", PROCESSORS[RUNS[name][0]].triple
     home.mkdir()
-    options = ("--enable-prof", "--disable-cxx", "--disable-static", "--with-lg-page=12")
-    configure = [str(source.resolve() / "configure"), f"--host={PROCESSORS[name].triple}", *options]
+    options = ["--enable-prof", "--disable-cxx", "--disable-static", "--with-lg-page=12"]
     env = {**os.environ, "EXTRA_CFLAGS": "-g0", "LDFLAGS": "-Wl,--build-id"}
+    if unwinder:
+        options.append("--enable-prof-libunwind")
+        env["CPPFLAGS"] = f"-I{unwinder}/usr/include -I{unwinder}/usr/include/{triple}"
+        env["LDFLAGS"] += "".join(
+            f" -L{each} -Wl,-rpath-link,{each} -Wl,-rpath,{each}"
+            for each in _homes(unwinder, triple)
+        )
+        env["LIBS"] = "-lunwind"
+    configure = [str(source.resolve() / "configure"), f"--host={triple}", *options]
     for argv in (configure, ["make", "-j2", "build_lib_shared"]):
         subprocess.run(argv, check=True, cwd=home, env=env, stdout=subprocess.DEVNULL)
     return home / "lib" / "libjemalloc.so.2"
 
 
-def run(name: str, jemalloc: Path) -> Path:
+def _homes(unwinder: Path, triple: str) -> tuple[Path, Path]:
+    """Where Debian keeps libunwind, and liblzma, which it needs."""
+    return unwinder / "usr/lib" / triple, unwinder / "lib" / triple
+
+
+def run(name: str, jemalloc: Path, unwinder: Path | None) -> Path:
     """Run the program of *name*; its dumps are in the directory returned."""
-    processor, out = PROCESSORS[name], WORK / "dumps" / name
+    (kind, flags), out = RUNS[name], WORK / "dumps" / name
+    processor = PROCESSORS[kind]
     out.mkdir(parents=True)
-    program = WORK / f"carry-{name}"
-    tool(processor, "g++", "-O2", "-g0", "-Wl,--build-id", "-o", program, PROGRAMS / "carry.cpp")
+    program, source = WORK / f"carry-{name}", PROGRAMS / "carry.cpp"
+    tool(processor, "g++", "-O2", "-g0", "-Wl,--build-id", *flags, "-o", program, source)
     conf = f"prof:true,lg_prof_sample:0,prof_final:true,prof_prefix:{out}/{name}"
     env = {"PATH": "/usr/bin:/bin", "LD_PRELOAD": str(jemalloc), "MALLOC_CONF": conf}
-    argv = [f"qemu-{processor.qemu}-static", "-L", f"/usr/{processor.triple}", str(program), "200"]
-    subprocess.run(argv, check=True, cwd=WORK, env=env)
+    if unwinder:
+        env["LD_LIBRARY_PATH"] = ":".join(map(str, _homes(unwinder, processor.triple)))
+    argv = [f"qemu-{processor.qemu}-static", "-cpu", "max", "-L", f"/usr/{processor.triple}"]
+    subprocess.run([*argv, str(program), "200"], check=True, cwd=WORK, env=env)
     return out
 
 
@@ -117,16 +138,17 @@ def make_stubs(home: Path) -> None:
     (home / "stubs.json").write_text(json.dumps(known, indent=1) + "\n")
 
 
-def main(source: Path) -> None:
-    """Make all of it with the jemalloc in *source*."""
+def main(source: Path, libunwind: Path) -> None:
+    """Make all of it with the jemalloc in *source* and, for one, *libunwind*."""
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir()
     os.umask(0o022)
     (HERE / "stubs").mkdir(exist_ok=True)
     make_stubs(HERE / "stubs")
-    for name in PROCESSORS:
-        keep(name, run(name, library(name, source)))
+    for name in RUNS:
+        unwinder = libunwind if name == "arm64-signed" else None
+        keep(name, run(name, library(name, source, unwinder), unwinder))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))
