@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from memops.profile.growth.filters import matcher, shaper
 from memops.profile.growth.naming import calls_of
-from memops.profile.heap.profile import Count, add, unsample
+from memops.profile.heap.profile import Count, add, unsample, without_echo
 from memops.profile.heap.runs import read_dump, read_heap
 from memops.profile.symbols.allocator import allocator_module, allocator_test
 from memops.profile.symbols.files import elf_symbols
@@ -92,7 +92,7 @@ def samples(study: Study) -> Samples:
         frame_of = _Frames(heap, ids, places, jit)
         threads = {each.uid: each.name for each in heap.threads}
         for stack, sampled in heap.stacks.items():
-            frames = shape(skip.leading(tuple(map(frame_of.__getitem__, stack))))
+            frames = shape(skip.leading(tuple(map(frame_of.__getitem__, without_echo(stack)))))
             if frames is None:
                 continue
             for thread, (objects, size) in by_thread(sampled, heap.interval, threads):

@@ -235,7 +235,10 @@ def slim(dumps: list[Path], to: Path) -> dict[str, str]:
             Load(each.offset, each.address, each.size) for each in elf.segments if each.kind == 1
         ]
         whole = Path(path).read_bytes() if elf.has_debug_info else b""
-        slim = elf_bytes(symbols, loads, elf.build_id, stripped=not elf.has_all_names)
+        stripped = not elf.has_all_names
+        slim = elf_bytes(
+            symbols, loads, elf.build_id, stripped=stripped, order=elf.order, machine=elf.machine
+        )
         (to / elf.build_id).write_bytes(whole or slim)
         ids[path] = elf.build_id
     return ids

@@ -16,8 +16,11 @@ VERDICTS = sorted(path.name.removesuffix(".tar.gz") for path in HERE.glob("verdi
 UNPACKED = Path(tempfile.mkdtemp(prefix="memops-verdicts-"))
 atexit.register(shutil.rmtree, UNPACKED, ignore_errors=True)
 NAMES = (
-    "forks", "inlines", "jvm", "jvm-unwind", "leak", "paths", "python", "redis", "unsampled",
+    "arm64", "arm64-signed", "forks", "inlines", "jvm", "jvm-unwind", "leak", "paths", "python",
+    "redis", "s390x", "unsampled",
 )  # fmt: skip
+EVERY = frozenset(("arm64", "arm64-signed", "s390x", "unsampled"))
+"""Those that recorded every allocation."""
 
 
 def inputs(name: str, *, perf: bool = False) -> Inputs:

@@ -29,8 +29,11 @@ def elf_bytes(
     *,
     stripped: bool = False,
     order: str = "<",
+    machine: int = 62,
 ) -> bytes:
     """An ELF64 shared object with these functions, segments and build-id; *order* as of struct.
+
+    *machine* is the number of the processor, x86-64's unless given.
 
     The table is called ``.dynsym`` where the file that it stands for is *stripped*.
     """
@@ -45,7 +48,7 @@ def elf_bytes(
     at_names = at_table + len(table)
     at_sections = at_names + len(names)
     head = struct.pack(
-        f"{order}4sBBB9xHHIQQQIHHHHHH", b"\x7fELF", 2, 1 + (order == ">"), 1, 3, 62, 1, 0, 64, at_sections, 0,
+        f"{order}4sBBB9xHHIQQQIHHHHHH", b"\x7fELF", 2, 1 + (order == ">"), 1, 3, machine, 1, 0, 64, at_sections, 0,
         64, 56, len(loads) + 1, 64, 4, 0,
     )  # fmt: skip
     segments = [struct.pack(f"{order}IIQQQQQQ", 4, 4, headers, 0, 0, len(note), len(note), 4)]

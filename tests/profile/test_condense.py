@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,8 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memops.profile.growth.condense import Condenser
+from memops.profile.growth.estimate import estimate
 from memops.profile.growth.naming import Call, Lexicon, Vocabulary
 from memops.profile.heap.parse import look_through
+from memops.profile.heap.profile import without_echo
 from memops.profile.heap.runs import read_dump
 from memops.profile.symbols.allocator import allocator_module, allocator_test
 from memops.profile.symbols.files import ElfSymbols
@@ -40,10 +44,10 @@ def vocabulary(dump: Dump, symbols: Path) -> Vocabulary:
     return Vocabulary(names, allocator_test(allocator_module(dump)), Lexicon())
 
 
-def stacks(dump: Dump, symbols: Path) -> list[tuple[Call, ...]]:
+def stacks(dump: Dump, symbols: Path, ids: dict[str, str] | None = None) -> list[tuple[Call, ...]]:
     """The stacks of *dump* as `Condenser` has them, in their order."""
     words = vocabulary(dump, symbols)
-    rows = Condenser(words, {}).condense(dump).rows
+    rows = Condenser(words, ids or {}).condense(dump).rows
     return [tuple(words.lexicon.calls[code] for code in codes) for codes in rows]
 
 
@@ -90,3 +94,43 @@ def test_symbols_may_overlap_and_reach_beyond_their_mapping(
     found = {stack[1:] for stack in stacks(dump, home)}
 
     assert found == {alone(dump, home, address) for address in addresses}
+
+
+@example([0x1007, 0x1006])
+@example([0x100000001007] * 30 + [0x100000001007, 0x100000001006])  # as long as most are, and deep
+@given(st.lists(st.integers(0x1001, 0x100C), min_size=1, max_size=4))
+def test_a_frame_is_dropped_only_where_it_repeats_the_end_of_the_call_before(
+    stack: list[int],
+) -> None:
+    frames = "".join(f" {address:#x}" for address in stack)
+    text = HEAP.format(f"@{frames}\n  t*: 1: 64 [0: 0]\n")
+    text += "100000001000-100000002000 r-xp 00001000 fe:00 7                          /lib/one.so\n"
+    dump = look_through(text.encode(), "made up")
+    echo = len(stack) > 1 and stack[-1] % 4 == 2 and stack[-2] == stack[-1] + 1
+    kept = stack[:-1] if echo else stack
+
+    (found,) = stacks(dump, read.HERE)
+
+    assert [call.symbol for call in found] == [f"one.so+{address & 0xFFFF:#x}" for address in kept]
+    assert without_echo(tuple(stack)) == tuple(kept)
+    (frames_of,) = estimate(dump.profile(), {}).stacks
+    assert len(frames_of) == len(kept)
+
+
+def test_where_libunwind_goes_no_further_no_function_calls_itself() -> None:
+    """It repeated the last frame it had in most stacks of this program, whose addresses are signed."""
+    dump = read_dump(read.dumps("arm64-signed")[-1])
+    written = [[int(token, 16) for token in frames.split()] for frames, _, _ in dump.samples()]
+    repeated = [stack for stack in written if stack[-2] == stack[-1] + 1]
+
+    found = stacks(dump, read.HERE / "arm64-signed" / "symbols", _ids("arm64-signed"))
+    named = [[call.symbol for call in stack] for stack in found]
+
+    assert len(repeated) > len(written) // 2
+    assert ["_ZN4acme7compareEPKvS1_"] in named
+    assert all(one != other for stack in named for one, other in pairwise(stack))
+
+
+def _ids(name: str) -> dict[str, str]:
+    ids: dict[str, str] = json.loads((read.HERE / name / "build-ids.json").read_text())
+    return ids

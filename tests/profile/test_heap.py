@@ -65,7 +65,7 @@ def test_real_dumps_print_and_read_back_the_same(name: str) -> None:
         heap = read_heap(path)
 
         assert parse_heap(heap.text().encode(), "printed") == heap
-        assert heap.scaling == ("none" if name == "unsampled" else "unbiased")
+        assert heap.scaling == ("none" if name in read.EVERY else "unbiased")
 
 
 @pytest.mark.parametrize("name", read.NAMES)

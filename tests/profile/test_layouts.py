@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -202,3 +205,36 @@ def test_no_stub_table_crashes_its_reader(noise: bytes, at: int, address: int) -
         return
     assert isinstance(plt_name(elf, address), str)
     assert isinstance(elf.symbol_name(2, address), str)
+
+
+FOREIGN = HERE / "stubs"
+STUBS: dict[str, dict[str, str]] = json.loads((FOREIGN / "stubs.json").read_text())
+
+
+@pytest.mark.parametrize("name", sorted(STUBS))
+def test_stubs_of_other_processors_are_named_by_the_slot_they_jump_through(name: str) -> None:
+    """Their sizes differ with what the processor is to check, and some stand for no function."""
+    elf = read_elf(gzip.decompress((FOREIGN / f"{name}.gz").read_bytes()), name)
+    known = {int(at, 16): stub for at, stub in STUBS[name].items()}
+    (plt,) = (each for each in elf.sections if elf.name_of(each) == b".plt")
+
+    assert len(known) > 4
+    for at, stub in known.items():
+        assert {plt_name(elf, at + inside) for inside in range(16)} == {stub}
+    named = {plt_name(elf, at) for at in range(plt.address, plt.address + plt.size)}
+    assert named == {*known.values(), "[plt]"}  # the first stub, and those for a thread's own
+    assert plt_name(elf, min(known) - 1) == "[plt]"
+
+
+def test_a_threads_own_variables_have_no_stubs_of_their_own(tmp_path: Path) -> None:
+    """On x86-64, too, ``.rela.plt`` then has more rows than there are stubs."""
+    flags = ("-shared", "-fPIC", "-mtls-dialect=gnu2", "-Wl,-z,lazy", "-fcf-protection=none")
+    library = built(tmp_path, *flags, source=HERE / "programs" / "stubs.c")
+    elf = open_elf(library)
+    said = output("objdump", "-d", "-j", ".plt", library)
+    jumps = re.findall(r"^ +([0-9a-f]+):.*jmp +\*.*<(\w+)@", said, re.MULTILINE)
+
+    assert "R_X86_64_TLSDESC" in output("readelf", "-rW", library)
+    assert {name for _, name in jumps} >= {"malloc", "calloc", "free", "strdup"}
+    for at, name in jumps:
+        assert plt_name(elf, int(at, 16) + 5) == f"{name}@plt"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
+from memops.profile.heap.profile import without_echo
 from memops.profile.symbols.frame import Frame, locate
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def estimate(heap: HeapProfile, build_ids: Map[str, str]) -> Profile:
     frame_of = _Located(heap.space, build_ids).__getitem__
     stacks: dict[Frames, Estimate] = {}
     for stack, (objects, size) in heap.live.items():
-        frames = tuple(map(frame_of, stack))
+        frames = tuple(map(frame_of, without_echo(stack)))
         each = Estimate(objects, size, size * spread)
         stacks[frames] = _plus(stacks[frames], each) if frames in stacks else each
     return Profile(_something(stacks))

@@ -146,7 +146,7 @@ class Elf:
         """What ``.gnu_debuglink`` names: a name, padded with zeros to four bytes, and a checksum."""
         section = self.named_section(b".gnu_debuglink")
         data = (
-            _bytes_at(self.view, section.offset, min(section.size, _NAME_LIMIT)) if section else b""
+            bytes_at(self.view, section.offset, min(section.size, _NAME_LIMIT)) if section else b""
         )
         name, zero, _ = data.partition(b"\0")
         at = _aligned(len(name) + 1)
@@ -233,7 +233,7 @@ class Elf:
         """The ELF file inside ``.gnu_debugdata``, which is xz data."""
         if section := self.named_section(b".gnu_debugdata"):
             with suppress(UsageError):
-                data = _bytes_at(self.view, section.offset, section.size)
+                data = bytes_at(self.view, section.offset, section.size)
                 inner = read_elf(_unpack(data), ".gnu_debugdata")
                 return replace(inner, names_index=len(inner.sections))  # packed once, not again
         return None
@@ -250,11 +250,11 @@ class Elf:
         code = struct.Struct(self.order + self.layout.symbol)
         if symbols is None or names is None or not 0 < index < symbols.size // code.size:
             return ""
-        row = _bytes_at(self.view, symbols.offset + index * code.size, code.size)
+        row = bytes_at(self.view, symbols.offset + index * code.size, code.size)
         if len(row) < code.size:
             return ""
         start = code.unpack(row)[self.layout.symbol_fields[0]]
-        name = _bytes_at(self.view, names.offset + start, _NAME_LIMIT).partition(b"\0")[0]
+        name = bytes_at(self.view, names.offset + start, _NAME_LIMIT).partition(b"\0")[0]
         return name.decode("utf-8", "replace")
 
     def name_of(self, section: Section) -> bytes:
@@ -262,7 +262,7 @@ class Elf:
         names = self._section(self.names_index)
         if names is None or section.name >= names.size:
             return b""
-        return _bytes_at(self.view, names.offset + section.name, 32).partition(b"\0")[0]
+        return bytes_at(self.view, names.offset + section.name, 32).partition(b"\0")[0]
 
     @cached_property
     def _functions(self) -> tuple[list[int], list[_Entry]]:
@@ -281,7 +281,7 @@ class Elf:
         code = struct.Struct(self.order + self.layout.symbol)
         if table is None or table.entry != code.size:
             return []
-        rows = _bytes_at(self.view, table.offset, min(table.size, _TABLE_LIMIT))
+        rows = bytes_at(self.view, table.offset, min(table.size, _TABLE_LIMIT))
         rows = rows[: len(rows) - len(rows) % code.size]
         if (
             self.order + self.layout.symbol == "<IBBHQQ"
@@ -323,7 +323,7 @@ class Elf:
         return self.sections[index] if index < len(self.sections) else None
 
 
-def _bytes_at(view: mmap.mmap | bytes, offset: int, size: int) -> bytes:
+def bytes_at(view: mmap.mmap | bytes, offset: int, size: int) -> bytes:
     """At most *size* bytes at *offset*; nothing beyond the end, however far."""
     start = min(offset, len(view))
     return view[start : min(start + size, len(view))]

@@ -2,7 +2,8 @@
 
 Every frame of a heap profile is a return address, the leaf too: the allocator takes the stack inside
 a function that it called itself. So the byte before the address is looked up, which belongs to the
-call, for all of them.
+call, for all of them. On AArch64 libunwind (1.6) gives the address less one: the byte before that is
+still of the call, whose instruction has four.
 """
 
 from __future__ import annotations
