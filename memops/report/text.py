@@ -6,6 +6,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+from memops.profile.growth.trend import LEAKS
 from memops.profile.symbols.frame import JIT
 from memops.report.findings import findings, waterfall
 from memops.report.safe import printable
@@ -29,6 +30,7 @@ _FRAMES = 12
 _REASONS = 3
 _TRENDS = 5
 _HOUR = 3600
+_DAY = 24 * _HOUR
 _VERSION = re.compile(r"[-.]?[\d.]*\.so(\.[\d.]+)?$")
 
 
@@ -266,6 +268,9 @@ def trends(study: Study, view: View) -> list[str]:
     lines = [f"{f'grows {unit}':>22}  from .. to with 95 %, over {over}"]
     growing = [each for each in series.stacks if each.trend.slope > _SHARE * steepest]
     lines += [_trend(each, per, view.unit) for each in growing[:_TRENDS]]
+    if span < _DAY and any(each.trend.verdict == LEAKS for each in growing[:_TRENDS]):
+        waves = f"what rises for longer than {format_duration(span)} before it falls"
+        lines.append(f"{'':>22}  {waves}, as load by day, looks like a leak")
     return [clip(line, view.width) for line in lines]
 
 

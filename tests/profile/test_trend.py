@@ -25,7 +25,7 @@ from memops.profile.growth.trend import (
 from memops.profile.study import study
 from tests.corpus import read
 
-MIB = 1 << 20
+MIB, GIB = 1 << 20, 1 << 30
 R = 128 << 10
 
 
@@ -44,7 +44,7 @@ def test_the_interval_holds_the_true_growth_as_often_as_it_says() -> None:
     dice, held, runs = random.Random(7), 0, 300
     times = Times(tuple(60.0 * minute for minute in range(12)))
     for _ in range(runs):
-        found = trend(times, sampled([40 * minute for minute in range(12)], 8192, dice), R)
+        found = trend(times, sampled([40 * minute for minute in range(12)], 8192, dice), R, GIB)
         held += found.low <= 40 * 8192 / 60 <= found.high
 
     assert held / runs > 0.93
@@ -56,7 +56,7 @@ def test_noise_is_seldom_called_a_leak() -> None:
     times = Times(tuple(60.0 * minute for minute in range(12)))
     for _ in range(runs):
         sizes = [sampled([2000], 8192, dice)[0] for _ in times.moments]
-        called += trend(times, sizes, R).verdict == LEAKS
+        called += trend(times, sizes, R, GIB).verdict == LEAKS
 
     assert called / runs < 0.05
 
@@ -82,7 +82,7 @@ def test_a_steady_leak_seen_for_seconds_is_no_plateau(
     known = [round(moment, 9 * digits) for moment in moments]
     last = dict(zip(known, sizes, strict=True))
 
-    found = trend(Times(tuple(last)), list(last.values()), R)
+    found = trend(Times(tuple(last)), list(last.values()), R, GIB)
 
     assert found.verdict != PLATEAUS
 
@@ -94,7 +94,7 @@ def test_a_steady_leak_at_uneven_gaps_is_seldom_called_a_plateau(size: int) -> N
     for _ in range(runs):
         moments = tuple(accumulate(dice.expovariate(1 / 60) for _ in range(12)))
         held = [round(moment * MIB / 180 / size) for moment in moments]
-        called += trend(Times(moments), sampled(held, size, dice), R).verdict == PLATEAUS
+        called += trend(Times(moments), sampled(held, size, dice), R, GIB).verdict == PLATEAUS
 
     assert called / runs < 0.03
 
@@ -102,10 +102,10 @@ def test_a_steady_leak_at_uneven_gaps_is_seldom_called_a_plateau(size: int) -> N
 def test_noise_about_a_level_after_growth_is_a_plateau_or_too_early_to_tell() -> None:
     """A cache that filled and then is replaced all the time, each dump sampled afresh."""
     dice, told, runs = random.Random(7), Counter[str](), 300
-    times = Times(tuple(60.0 * minute for minute in range(40)))
+    times = Times(tuple(3600.0 * hour for hour in range(80)))
     for _ in range(runs):
-        sizes = [sampled([min(400 * minute, 4000)], 8192, dice)[0] for minute in range(len(times))]
-        told[trend(times, sizes, R).verdict] += 1
+        sizes = [sampled([min(400 * hour, 4000)], 8192, dice)[0] for hour in range(len(times))]
+        told[trend(times, sizes, R, GIB).verdict] += 1
 
     assert told[PLATEAUS] / runs > 0.8
     assert told[LEAKS] / runs < 0.05
@@ -115,7 +115,7 @@ def test_a_pause_of_seconds_is_told_with_the_dumps_that_are_missing() -> None:
     sizes = [at * MIB for at in (1, 4, 7, 9, 10, 10, 10, 10, 10, 10, 10, 10)]
 
     def found(pace: float) -> Trend:
-        return trend(Times(tuple(pace * at for at in range(12))), sizes, 1)
+        return trend(Times(tuple(pace * at for at in range(12))), sizes, 1, GIB)
 
     assert found(60).verdict == PLATEAUS
     assert (found(1).verdict, found(1).more) == (TOO_EARLY, 109)
@@ -143,7 +143,7 @@ def test_each_kind_of_growth_has_its_name(sizes: list[int], verdict: str) -> Non
     times = Times(tuple(60.0 * minute for minute in range(len(sizes))))
     interval = 1 if verdict is STEADY else 4096
 
-    found = trend(times, sizes, interval if len(sizes) > 4 else R)
+    found = trend(times, sizes, interval if len(sizes) > 4 else R, GIB)
 
     assert found.verdict == verdict
     assert (found.more > 0) == (verdict == TOO_EARLY)
@@ -154,7 +154,7 @@ def test_one_odd_dump_does_not_move_the_slope() -> None:
     sizes = [1000 * at for at in range(20)]
     odd = [*sizes[:7], 10**9, *sizes[8:]]
 
-    assert trend(times, odd, 1).slope == pytest.approx(1000, rel=0.1)
+    assert trend(times, odd, 1, GIB).slope == pytest.approx(1000, rel=0.1)
 
 
 @given(
@@ -165,7 +165,7 @@ def test_one_odd_dump_does_not_move_the_slope() -> None:
 def test_a_straight_line_is_found_exactly(times: list[float], slope: int, start: int) -> None:
     sizes = [int(start + slope * time) for time in times]
 
-    found = trend(Times(tuple(times)), sizes, 1)
+    found = trend(Times(tuple(times)), sizes, 1, GIB)
 
     assert found.slope == pytest.approx(slope)
     assert found.low <= found.slope <= found.high
@@ -176,7 +176,7 @@ def test_a_straight_line_is_found_exactly(times: list[float], slope: int, start:
     st.integers(1, 2**40),
 )
 def test_any_sizes_have_a_trend(sizes: list[int], interval: int) -> None:
-    found = trend(Times(tuple(float(at) for at in range(len(sizes)))), sizes, interval)
+    found = trend(Times(tuple(float(at) for at in range(len(sizes)))), sizes, interval, max(sizes))
 
     assert found.low <= found.slope <= found.high
     assert found.more >= 0
@@ -190,7 +190,7 @@ def series(
 ) -> Series | None:
     track = Track()
     for time, rows in moments:
-        track.add(time, rows, interval)
+        track.add(time, rows, interval, GIB)
     return track.series(calls)
 
 
@@ -253,8 +253,8 @@ def test_memory_grows_with_the_stacks_and_not_with_the_dumps() -> None:
     track = Track()
     few: Rows = {(at,): Row(100 + at, 1, 0) for at in range(3)}
     for at in range(10 * MOST):
-        track.add(float(at), few, 1)
-    track.add(1e6, {(at,): Row(1, 1, 0) for at in range(RANKED + 500)}, 1)
+        track.add(float(at), few, 1, GIB)
+    track.add(1e6, {(at,): Row(1, 1, 0) for at in range(RANKED + 500)}, 1, GIB)
     found = track.series([Call(f"f{at}", "app") for at in range(RANKED + 500)])
 
     assert sum(map(len, track.stacks.values())) <= MOST * (RANKED + 500)

@@ -265,7 +265,7 @@ def test_a_cache_that_filled_is_no_leak_that_goes_on(
     assert [each.confidence for each in real(verdict) if each.kind == "native leak"] == confidence
 
 
-GROWTH = HeapGrowth(live=300 * MB, grown=200 * MB, dumps=10, span=3600, low=50_000, high=60_000,
+GROWTH = HeapGrowth(live=300 * MB, grown=200 * MB, dumps=10, span=86400, low=50_000, high=60_000,
                     verdict="leaks", culprits=("libz inflateInit2_ called from Inflater_init",))  # fmt: skip
 
 
@@ -274,6 +274,7 @@ GROWTH = HeapGrowth(live=300 * MB, grown=200 * MB, dumps=10, span=3600, low=50_0
     [
         (GROWTH, "certain"),
         (replace(GROWTH, dumps=5), "likely"),
+        (replace(GROWTH, span=3600), "likely"),
         (replace(GROWTH, dumps=2, span=0, verdict=""), "possible"),
         (replace(GROWTH, verdict="plateaus"), ""),
         (replace(GROWTH, verdict="periodic"), ""),
@@ -290,6 +291,14 @@ def test_a_series_of_heap_profiles_tells_a_leak_and_its_function(
 
     assert [each.confidence for each in leaks] == ([confidence] if confidence else [])
     assert all("inflateInit2_" in each.sentence for each in leaks)
+
+
+def test_of_less_than_a_day_it_is_said_that_a_rise_by_day_looks_the_same() -> None:
+    def evidence_of(span: float) -> str:
+        return " ".join(judge(Evidence(growth=replace(GROWTH, span=span))).findings[0].evidence)
+
+    assert "for longer than 3h before it falls" in evidence_of(3 * 3600)
+    assert "before it falls" not in evidence_of(86400)
 
 
 def test_what_the_counters_show_and_the_profiles_do_not_is_told() -> None:

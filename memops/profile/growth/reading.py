@@ -42,7 +42,7 @@ class Reading:
             self.before, self.before_live = found.rows, found.live
         self.paths.append(path)
         self.after, self.live = found.rows, found.live
-        self.track.add(time, found.rows, dump.interval)
+        self.track.add(time, found.rows, dump.interval, found.live)
 
 
 def read_run(

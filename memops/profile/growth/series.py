@@ -62,20 +62,20 @@ class Track:
     def __init__(self) -> None:
         self.times: list[float] = []
         self.stacks: dict[Codes, list[float]] = {}
-        self.dumps, self.interval = 0, 1
+        self.dumps, self.interval, self.live = 0, 1, 0
         self.ordered = True
         self._first: tuple[float, Map[Codes, Row]] | None = None
         self._weight = 1  # dumps in a moment that is full
         self._filled = 0  # dumps in the last moment
 
-    def add(self, time: float, rows: Map[Codes, Row], interval: int) -> None:
-        """Add the *rows* of a dump of *time* (seconds since the epoch).
+    def add(self, time: float, rows: Map[Codes, Row], interval: int, live: int) -> None:
+        """Add the *rows* of a dump of *time* (seconds since the epoch), of a process with *live* bytes.
 
         Of dumps in the same moment (some file systems know only seconds) the last one counts. Dumps
         whose times are not in their order make it no series.
         """
         self.dumps += 1
-        self.interval = max(self.interval, interval)
+        self.interval, self.live = max(self.interval, interval), live
         if self.dumps == 1:
             self._first = (time, rows)  # most profiles stay alone, and the largest are among them
             return
@@ -136,13 +136,13 @@ class Track:
             return None
         grid = Times(times)
         found = [
-            Growing(codes, words, sizes, trend(grid, sizes, self.interval))
+            Growing(codes, words, sizes, trend(grid, sizes, self.interval, self.live))
             for codes, sizes in self._most_changed()
         ]
         ranked = sorted(found, key=lambda each: (-each.trend.low, -each.trend.slope, each.calls))
         totals = tuple(round(sum(at)) for at in zip(*self.stacks.values(), strict=True))
         totals = totals or (0,) * len(times)
-        whole = trend(grid, totals, self.interval)
+        whole = trend(grid, totals, self.interval, self.live)
         return Series(times, totals, whole, tuple(ranked), self.dumps, self.interval)
 
     def _most_changed(self) -> list[tuple[Codes, tuple[int, ...]]]:

@@ -3,7 +3,12 @@
 The slope is Theil and Sen's (the median of the slopes of all pairs of dumps), which one odd dump
 does not move. Its error has two parts that add up: the scatter about the line, and the sampling:
 what is newly live was sampled once and stays wrong by the same amount in every later dump, so the
-scatter does not show it; its variance is the interval R times the net growth.
+scatter does not show it; its variance is the interval R times the net growth, and times one R more that
+may be there without having been sampled.
+
+The scatter of one dump is partly that of the dump before, where memory is replaced slowly, or grows in
+jumps, or in waves: dumps say less then than as many that are independent. `_wandering` counts for that.
+How often each word is wrong of processes that are known, ``python -m benchmarks.growth`` measures.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
 # Student's t for 95 % on both sides, by degrees of freedom (NIST/SEMATECH e-Handbook, 1.3.6.7.2).
 _STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14)
 _NORMAL = 1.96
+_ONE_SIDED = 1.64
 _MAD = 1.4826  # from the median deviation to one sigma of a normal distribution
 _MANY = 10  # dumps, from which on one odd one among them does not count
 _EFFICIENCY = 0.95  # of Theil and Sen's slope (Sen 1968): 3/pi of that of least squares
@@ -30,6 +36,11 @@ _CALM = 60.0  # seconds, below which standing still is a pause of the load, not 
 _PAUSES = 3  # of the longest pause in the growth: to wait that long by chance is below 5 %
 _GROWN = 0.75
 _WAVES = 0.5
+_DEEP = 6  # sigmas of the sampling: of 64 dumps the highest is 4.8 above the lowest by chance alone
+_WALK = 1.6  # the variance of the slope through a random walk, of that from end to end (measured; least squares: 1.2)
+_DAY = 86400.0
+_MATTERS = 0.1  # of what is live in the process, in a day
+_NEVER = 3  # what was not seen once happens less often than this in the time of watching, with 95 %
 MOST_MORE = 999
 """Further dumps, above which their number says no more than that they are many."""
 
@@ -38,8 +49,8 @@ class Trend(NamedTuple):
     """Growth in bytes a second: *slope*, and *low* and *high*, between which it is with 95 %.
 
     *verdict* is ``leaks`` (grows to the end), ``plateaus`` (grew, and stopped), ``periodic`` (goes up
-    and down), ``shrinks``, ``steady``, or ``too early to tell``: then *more* further dumps at the
-    same pace should tell.
+    and down), ``shrinks``, ``steady`` (if it grows, then by less in a day than a tenth of what is live
+    in the process), or ``too early to tell``: then *more* further dumps at the same pace should tell.
     """
 
     slope: float
@@ -87,13 +98,16 @@ class Times:
         return Times(self.moments[len(self.moments) // 2 :])
 
 
-def trend(times: Times, sizes: Sequence[int], interval: int) -> Trend:
-    """The trend of *sizes* (bytes, estimates at a sampling *interval*) at *times*."""
-    slope, error = fit(times, sizes, interval)
+def trend(times: Times, sizes: Sequence[int], interval: int, live: int) -> Trend:
+    """The trend of *sizes* (bytes, estimates at a sampling *interval*) at *times*.
+
+    *live* is what the whole process holds in the last dump, in bytes.
+    """
+    slope, error = _doubted(times, sizes, interval)
     spread = error * student(len(times) - 2)
     low, high = slope - spread, slope + spread
-    verdict = _verdict(times, sizes, interval, (slope, low, high))
-    more = _more(times, sizes, slope, spread) if verdict == TOO_EARLY else 0
+    verdict = _verdict(times, sizes, interval, (slope, low, high), live)
+    more = _more(times, sizes, interval, (slope, spread), live) if verdict == TOO_EARLY else 0
     return Trend(slope, low, high, verdict, more)
 
 
@@ -102,14 +116,67 @@ STEADY, TOO_EARLY = "steady", "too early to tell"
 
 
 def fit(times: Times, sizes: Sequence[int], interval: int) -> tuple[float, float]:
-    """The slope in bytes a second, and one sigma of it."""
+    """The slope in bytes a second, and one sigma of it if the scatter of each dump is its own."""
+    slope, offsets, sampling = _line(times, sizes, interval)
+    return slope, sqrt(_scattered(times, offsets) + sampling)
+
+
+def _doubted(times: Times, sizes: Sequence[int], interval: int) -> tuple[float, float]:
+    """The slope in bytes a second, and one sigma of it whatever the scatter of a dump has of the last one's.
+
+    What was never sampled may be there all the same: about one *interval* of it.
+    """
+    slope, offsets, sampling = _line(times, sizes, interval)
+    unseen = (interval / times.span) ** 2 if interval > 1 else 0.0
+    scattered = _wandering(offsets, _scattered(times, offsets), times.span) if offsets else 0.0
+    return slope, sqrt(scattered + sampling + unseen)
+
+
+def _line(times: Times, sizes: Sequence[int], interval: int) -> tuple[float, list[float], float]:
+    """The slope, how far each dump is off the line (two are not), and the variance by the sampling."""
     slope = median([(sizes[later] - sizes[at]) / span for at, later, span in times.pairs])
     rate = interval if interval > 1 else 0
     if len(times) < 3:  # noqa: PLR2004 - two points have no scatter
-        return slope, sqrt(rate * (abs(sizes[0]) + abs(sizes[-1]))) / times.span
+        return slope, [], rate * (abs(sizes[0]) + abs(sizes[-1])) / times.span**2
     offsets = [size - slope * time for time, size in zip(times.moments, sizes, strict=True)]
-    sampling = rate * abs(sizes[-1] - sizes[0]) / times.span**2
-    return slope, sqrt(_scatter(offsets) / (_EFFICIENCY * times.width) + sampling)
+    return slope, offsets, rate * abs(sizes[-1] - sizes[0]) / times.span**2
+
+
+def _scattered(times: Times, offsets: Sequence[float]) -> float:
+    """The variance of a slope of which *offsets* do not hang together."""
+    return _scatter(offsets) / (_EFFICIENCY * times.width) if offsets else 0.0
+
+
+def _wandering(offsets: Sequence[float], scattered: float, span: float) -> float:
+    """The variance of a slope, which is *scattered* if the *offsets* of dumps do not hang together.
+
+    As far as each may be like the one before (Santer and others 2000, J. Geophys. Res. 105, 7337, with
+    Kendall's correction for few, and as alike as they are with 95 % at the most), they tell as little
+    as fewer would; at the worst it is what a random walk with their steps does in a *span* of seconds.
+    """
+    offsets = _without_odd(offsets)
+    count, middle = len(offsets), sum(offsets) / len(offsets)
+    away = [offset - middle for offset in offsets]
+    steps = sum((after - before) ** 2 for before, after in pairwise(away))
+    walk = _WALK * steps * (count - 1) / (count - 2) / span**2
+    squares = sum(each * each for each in away)
+    if not squares or count <= _FEW:
+        return max(scattered, walk)
+    like = sum(one * other for one, other in pairwise(away)) / squares
+    like = (like + 2 / count) / (1 - 4 / count) + _ONE_SIDED / sqrt(count)
+    alike = scattered * (1 + like) / (1 - like) if like < 1 else walk
+    return max(scattered, min(walk, alike))
+
+
+def _without_odd(offsets: Sequence[float]) -> list[float]:
+    """*offsets*, but of many the one that sticks out the most between its neighbours is as the nearer."""
+    found = list(offsets)
+    if len(found) < _MANY:
+        return found
+    inner = range(1, len(found) - 1)
+    odd = max(inner, key=lambda at: abs(found[at] - sorted(found[at - 1 : at + 2])[1]))
+    found[odd] = sorted(found[odd - 1 : odd + 2])[1]
+    return found
 
 
 def _scatter(offsets: Sequence[float]) -> float:
@@ -136,35 +203,78 @@ def _verdict(
     sizes: Sequence[int],
     interval: int,
     found: tuple[float, float, float],
+    live: int,
 ) -> str:
-    slope, low, high = found
+    _, low, high = found
     if high < 0:
         return SHRINKS
-    if _goes_up_and_down(sizes, interval):
+    falls = _deep_falls(sizes, interval) if len(times) >= _ENOUGH else 0
+    if falls > 1:
         return PERIODIC
-    if low <= 0:
-        return TOO_EARLY if slope > 0 and len(times) < _ENOUGH else STEADY
-    if len(times) < _FEW:
+    if len(times) < _FEW or _deep_falls(_without_odd(sizes), interval):
         return TOO_EARLY
     if len(times) < _ENOUGH:
-        return LEAKS
-    return _end_of_growth(times, sizes, interval)
+        return LEAKS if low > 0 else TOO_EARLY
+    if low > 0:
+        return _end_of_growth(times, sizes, interval, live)
+    return _no_growth(times, sizes, interval, high, live)
 
 
-def _end_of_growth(times: Times, sizes: Sequence[int], interval: int) -> str:
+def _no_growth(times: Times, sizes: Sequence[int], interval: int, high: float, live: int) -> str:
+    """What it is where no growth is shown: that none is there that matters must be shown, too.
+
+    What rose before the second half is as a whole no line that one could draw through it; then the
+    second half tells.
+    """
+    half = len(times) // 2
+    if not _rose(sizes, interval):
+        return STEADY if _is_calm(times, high, interval, live) else TOO_EARLY
+    late, error = _doubted(times.late, sizes[half:], interval)
+    most = late + student(len(times) - half - 2) * error
+    return PLATEAUS if _has_stopped(times, sizes, interval, most, live) else TOO_EARLY
+
+
+def _has_stopped(times: Times, sizes: Sequence[int], interval: int, most: float, live: int) -> bool:
+    """Whether no growth goes on in the second half that matters, for as long as it must be waited for."""
+    waited = times.late.span >= _calm(times, sizes)
+    return waited and _is_calm(times.late, most, interval, live)
+
+
+def _is_calm(times: Times, most: float, interval: int, live: int) -> bool:
+    """Whether growth by *most* bytes a second, or by what no sample showed, does not matter.
+
+    It matters from a tenth of the *live* bytes of the process in a day.
+    """
+    return max(most, _unseen(times, interval)) <= _mattering(live)
+
+
+def _mattering(live: int) -> float:
+    """Bytes a second, from which on growth matters to a process that holds *live* bytes."""
+    return _MATTERS * max(live, 0) / _DAY
+
+
+def _unseen(times: Times, interval: int) -> float:
+    """Bytes a second that may grow without one sample of it: what a flat line cannot exclude."""
+    return _NEVER * interval / times.span
+
+
+def _end_of_growth(times: Times, sizes: Sequence[int], interval: int, live: int) -> str:
     """Whether the growth of the first half went on in the second, or stopped, or cannot be told yet.
 
     That nothing grew there shows nothing by itself: it must be shown that less than half of the
-    growth went on, for longer than growth paused before.
+    growth went on, and none that matters, for longer than growth paused before. What is shown to have
+    slowed so, and still grows, may be filling up as well as leaking.
     """
     half = len(times) // 2
-    early, early_error = fit(times.early, sizes[:half], interval)
-    late, error = fit(times.late, sizes[half:], interval)
-    if late >= _SLOWED * early or late - _NORMAL * error > 0:
-        return LEAKS
-    doubt = student(half - 2) * sqrt(error**2 + (_HALVED * early_error) ** 2)
-    shown = late + doubt < _HALVED * early
-    return PLATEAUS if shown and times.late.span >= _calm(times, sizes) else TOO_EARLY
+    early, early_error = _doubted(times.early, sizes[:half], interval)
+    late, error = _doubted(times.late, sizes[half:], interval)
+    factor = student(half - 2)
+    doubt = factor * sqrt(error**2 + (_HALVED * early_error) ** 2)
+    goes_on = late - _NORMAL * error > 0
+    if late + doubt >= _HALVED * early:
+        return LEAKS if goes_on or late >= _SLOWED * early else TOO_EARLY
+    stopped = _has_stopped(times, sizes, interval, late + factor * error, live)
+    return PLATEAUS if stopped and not goes_on else TOO_EARLY
 
 
 def _calm(times: Times, sizes: Sequence[int]) -> float:
@@ -184,35 +294,68 @@ def _calm(times: Times, sizes: Sequence[int]) -> float:
     return max(_CALM, _PAUSES * pause)
 
 
-def _goes_up_and_down(sizes: Sequence[int], interval: int) -> bool:
-    """Whether there are falls, more than one, that sampling does not explain, and like the rises."""
-    steps = [after - before for before, after in pairwise(sizes)]
-    rises, falls = sum(step for step in steps if step > 0), -sum(step for step in steps if step < 0)
-    noise = 3 * sqrt((interval if interval > 1 else 0) * max(*sizes, 0))
-    deep = sum(-step > noise for step in steps)
-    return len(sizes) >= _ENOUGH and deep > 1 and falls > _WAVES * rises
+def _deep_falls(sizes: Sequence[float], interval: int) -> int:
+    """How many falls there are that sampling does not explain, if together they are like the rises."""
+    legs = _legs(sizes, _noise(sizes, interval))
+    rises, falls = sum(leg for leg in legs if leg > 0), -sum(leg for leg in legs if leg < 0)
+    return sum(leg < 0 for leg in legs) if falls > _WAVES * rises else 0
 
 
-def _more(times: Times, sizes: Sequence[int], slope: float, spread: float) -> int:
-    """How many further dumps at the same pace halve the doubt, and outlast a pause."""
-    count = len(times)
-    more = _further(count, slope / 2, spread) if slope > 0 else max(_FEW - count, 1)
-    if slope > spread and count >= _ENOUGH:
-        pace = times.span / (count - 1)
-        more = max(more, ceil(2 * _calm(times, sizes) / pace) + 1 - count)
-    return min(max(more, _FEW - count, 1), MOST_MORE)
+def _noise(sizes: Sequence[float], interval: int) -> float:
+    """Bytes, of which sampling alone does not move a dump."""
+    return _DEEP * sqrt((interval if interval > 1 else 0) * max(*sizes, 0))
+
+
+def _legs(sizes: Sequence[float], least: float) -> list[float]:
+    """How far it goes up or down (negative) from turn to turn; a turn is more than *least* bytes."""
+    turns, end = [sizes[0]], sizes[0]
+    for size in sizes:
+        up = end >= turns[-1]
+        if (size - end if up else end - size) >= 0:
+            end = size
+        elif abs(size - end) > least:
+            turns.append(end)
+            end = size
+    return [after - before for before, after in pairwise([*turns, end])]
+
+
+def _more(
+    times: Times, sizes: Sequence[int], interval: int, found: tuple[float, float], live: int
+) -> int:
+    """How many further dumps at the same pace tell growth from none, and outlast a pause.
+
+    Either the slope comes to stand out of the doubt, or growth that matters is excluded.
+    """
+    (slope, spread), count = found, len(times)
+    pace, mattering = times.span / (count - 1), _mattering(live)
+    most = MOST_MORE + count
+    watch = _NEVER * interval / mattering if mattering > 0 and slope <= mattering / 2 else 0.0
+    if count >= _ENOUGH and (slope > spread or _rose(sizes, interval)):
+        watch = 2 * max(watch, _calm(times, sizes))
+    waited = ceil(min(watch / pace, most)) + 1 - count
+    surer = _further(count, max(slope / 2, mattering - slope), spread)
+    least = _FEW if slope > spread else _ENOUGH
+    return min(max(surer, waited, least - count, 1), MOST_MORE)
+
+
+def _rose(sizes: Sequence[int], interval: int) -> bool:
+    """Whether all of the second half lies above the beginning, by more than sampling explains."""
+    return min(sizes[len(sizes) // 2 :]) - sizes[0] > _noise(sizes, interval)
 
 
 def _further(count: int, wanted: float, spread: float) -> int:
     """How many more dumps than *count* bring *spread* down to *wanted*; 0 where it is.
 
-    The error of a slope falls with the number of dumps to the power 1.5.
+    The error of a slope falls with the number of dumps, to the power 0.5 (a random walk) to 1.5 (dumps
+    that do not hang together).
     """
     if spread <= wanted:
         return 0
-    if spread >= wanted * (MOST_MORE + count) ** 1.5:
+    if wanted <= 0:
         return MOST_MORE
-    needed: float = count * (spread / wanted) ** (2 / 3)
+    if spread >= wanted * (MOST_MORE + count):
+        return MOST_MORE
+    needed: float = count * spread / wanted
     return min(ceil(needed) - count, MOST_MORE)
 
 

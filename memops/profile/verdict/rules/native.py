@@ -13,7 +13,7 @@ from memops.profile.verdict.values import Finding
 from memops.units import format_duration, format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from memops.profile.verdict.case import Case
     from memops.profile.verdict.evidence import HeapGrowth
@@ -31,6 +31,7 @@ _FLAT = 0.1
 """Of a growth: less than this beside it, or in its second half, is none."""
 _ENOUGH = 4  # snapshots, from which on the second half of them is looked at apart
 _HOUR = 3600
+_DAY = 24 * _HOUR
 
 
 def native_leak(case: Case) -> Finding | Missing | None:
@@ -39,7 +40,7 @@ def native_leak(case: Case) -> Finding | Missing | None:
     With heap profiles: their trend is above 0 with 95 % (growth/trend.py), which tells the function.
     Without: what is live in malloc less what NMT tracks (JDK-8286198) grows; NMT does not see what
     other libraries get from malloc. It is not retention, for that is free; not a cache, if the trend
-    goes on to the end. Presto issue 8993 and jemalloc issue 1851 are cases of the one and the other.
+    goes on to the end; and below a day of profiles, the load of the day may be what rises. Presto issue 8993 and jemalloc issue 1851 are cases of the one and the other.
     """
     growth = case.evidence.growth
     if growth is None or growth.dumps < 2:  # noqa: PLR2004 - growth is between two
@@ -69,9 +70,17 @@ def _leak_by_profiles(growth: HeapGrowth, case: Case) -> Finding | Missing | Non
         f"{over}: it grows to the end, {pace} {unit} with 95 %",
         *growth.culprits,
         *_seen_in_rss(growth, case),
+        *_too_short(growth),
     )
-    sure = "certain" if growth.dumps >= _SURE else "likely"
+    sure = "certain" if growth.dumps >= _SURE and growth.span >= _DAY else "likely"
     return Finding(LEAK, sentence, evidence, sure, _deeper(case), max(growth.grown, 0))
+
+
+def _too_short(growth: HeapGrowth) -> Iterator[str]:
+    """What profiles of less than a day cannot tell."""
+    if growth.span < _DAY:
+        span = format_duration(growth.span)
+        yield f"what rises for longer than {span} before it falls, as load by day, would look the same"
 
 
 def _leak_between_dumps(growth: HeapGrowth, case: Case) -> Finding:
