@@ -27,8 +27,9 @@ class Settings:
     """What a launch file adds to the environment: a library, jemalloc options, JVM options.
 
     *run* is the run that wrote it, *dumps* the directory and name with which heap files begin;
-    *kept* are values of the same variables that were there before and are extended. *writable* is a
-    directory that the unit has to be let write to, for it may not by itself.
+    *kept* are values of the same variables that were there before and are extended. *writable* is
+    the directory that its unit keeps the app from writing to, *readable* the one that it hides; both
+    have to be opened.
     """
 
     app: str
@@ -39,6 +40,7 @@ class Settings:
     dumps: str = ""
     kept: tuple[tuple[str, str], ...] = ()
     writable: str = ""
+    readable: str = ""
 
     def line(self) -> str:
         """The comment line that says all this."""
