@@ -80,10 +80,14 @@ def stale(probe: Probe, app: App, *, revive: bool = False) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a look after a restart found: *problem* is None once the app is well and as wanted."""
+    """What a look after a restart found: *problem* is None once the app is well and as wanted.
+
+    *final*: no later look of the same process will find it otherwise.
+    """
 
     problem: str | None
     pid: int = 0
+    final: bool = False
 
 
 def proof(probe: Probe, app: App, log_sizes: Mapping[str, int], uid: int | None = None) -> Proof:
@@ -98,9 +102,9 @@ def proof(probe: Probe, app: App, log_sizes: Mapping[str, int], uid: int | None 
         problem = f"runs as user {main.uid}, before it was user {uid} (see user in memops_apps)"
     if problem:
         return Proof(problem, pid=main.pid)
+    if wanted and (blind := cannot_write(probe, main, wanted)):
+        return Proof(blind, pid=main.pid, final=True)  # its mounts are made before its program
     unwell = [reason for check in checks if (reason := probe(check))]
-    if not unwell and wanted and (blind := cannot_write(probe, main, wanted)):
-        return Proof(blind, pid=main.pid)
     return Proof(unwell[0] if unwell else None, pid=main.pid)
 
 

@@ -109,3 +109,17 @@ def test_an_app_that_could_not_be_profiled_is_refused_before_anything_changes(
     assert done.rc == 2
     assert said in done.said, done.said
     assert shops.same(before, host).pid == before.pid
+
+
+def test_an_app_that_proves_unable_to_write_is_taken_back_at_once(
+    host: LabHost, me: Operator
+) -> None:
+    before = harden(host, "InaccessiblePaths=-/var/lib/memops\n")  # which is not there yet
+
+    done = me("enable-profiling")
+
+    assert done.rc == 2
+    assert f"shop does not see {DUMPS}" in done.said
+    assert "systemctl cat shop.service" in done.said
+    assert "after 30 s" not in done.said
+    shops.same(before, host)
