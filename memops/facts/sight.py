@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 # Arguments: a process and a path. Prints whether its root is the host's; then of the path, or else the
 # nearest directory above it that the process has: whether that may be written, whether the host's
 # nearest one is the same to the process, its owner, mode and name. Links are followed on the host,
-# because an absolute one below /proc/PID/root would leave that root.
+# because an absolute one below /proc/PID/root would leave that root. Whether it may be written the mount
+# says (mnt_id: Linux 3.15, man 5 proc_pid_fdinfo); busybox's own test -w tells root yes of anything.
 SCRIPT = r"""
 root=/proc/$1/root here=$2 rest=
 top=$(stat -L -c %d:%i -- "$root" 2>/dev/null) || exit 0
@@ -32,7 +33,10 @@ host=$(stat -L -c %d:%i -- "${here:-/}") seen=$here$rest
 [ "$host" = "$(stat -L -c %d:%i -- "$root$here" 2>/dev/null)" ] && is=own || is=other
 while [ ! -e "$root$seen" ] && [ -n "$seen" ]; do seen=${seen%/*}; done
 [ "$seen" = "$here$rest" ] && all=whole || all=part
-[ -w "$root$seen" ] && may=write || may=read
+[ -w "$root$seen" ] && may="write" || may="read"
+id=$({ sed -n 's/^mnt_id:[[:space:]]*//p' /proc/self/fdinfo/9; } 9<"$root$seen" 2>/dev/null)
+options=$(sed -n "s/^$id [^ ]* [^ ]* [^ ]* [^ ]* \([^ ]*\).* - [^ ]* [^ ]* /,\1,/p" "/proc/$1/mountinfo")
+case $id,$options, in *,ro,*) may="read" ;; esac
 echo "$may $is $all $(stat -L -c '%u %a' -- "$root$seen") ${seen:-/}"
 """
 _WORDS = 6
@@ -67,7 +71,7 @@ def sight(process: Process, path: str) -> Query[Sight]:
 def _parse(outputs: tuple[Output, ...]) -> Sight:
     root, _, told = outputs[0].text.rstrip("\n").partition("\n")
     words = told.split(" ", _WORDS - 1)
-    if root not in {"same", "other"} or len(words) != _WORDS or not words[3].isdigit():
+    if root not in {"same", "other"} or len(words) != _WORDS or not words[3].isdecimal():
         return Sight()
     access, place, extent, owner, mode, nearest = words
     return Sight(
