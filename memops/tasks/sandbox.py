@@ -16,44 +16,42 @@ if TYPE_CHECKING:
 
 
 def to_be_opened(
-    probe: Probe, app: App, main: Process, dumps: str, library: str = ""
-) -> tuple[str, str]:
-    """What the unit keeps from *app*: the directory *dumps* to write to, that of *library* to read.
+    probe: Probe, app: App, main: Process, dumps: str, library: str
+) -> tuple[str, ...]:
+    """The lines of a drop-in by which *app* may write to the directory *dumps* and map *library*.
 
-    Each is empty where nothing keeps it away. Raises `StepFailed` for an app that could not profile
-    whatever its launch file says.
+    There are none where nothing keeps it from that. Raises `StepFailed` for an app that could not
+    profile whatever its launch file says.
     """
     place = library.rpartition("/")[0]
-    writing, reading = sight(main, dumps), sight(main, place or "/")
+    writing, reading = sight(main, dumps), sight(main, place)
     probe.prefetch(writing, reading)
     seen, lib = probe(writing), probe(reading)
-    if seen.own_root:
+    _refuse(app, seen, lib)
+    wanted = (
+        ("BindPaths", dumps, seen.covered or not seen.writable),
+        ("BindReadOnlyPaths", place, lib.covered),
+        ("ExecPaths", place, not lib.executable),
+    )
+    # Without "-" a unit whose directory somebody removes would not start; "%" is a specifier.
+    lines = tuple(f"{name}=-{path.replace('%', '%%')}" for name, path, shut in wanted if shut)
+    if lines and app.shape != "dropin":
+        kept = dumps if wanted[0][2] else place
+        what = f"it is kept from {kept} (by the sandbox of its unit, or a mount)"
+        raise StepFailed(app.name, what, f"add {' and '.join(lines)} to the unit")
+    return lines
+
+
+def _refuse(app: App, *seen: Sight) -> None:
+    """Raise `StepFailed` for what no drop-in can open."""
+    if any(each.own_root for each in seen):
         what = "it has a root directory of its own (RootDirectory=, chroot or a container)"
         remedy = "memops cannot put a library there: preload it in its image"
         raise StepFailed(app.name, what, remedy)
-    for each in (seen, lib):
-        _refuse_hidden(app, each)
-    writable = dumps if seen.covered or not seen.writable else ""
-    readable = place if lib.covered else ""
-    if app.shape != "dropin" and (writable or readable):
-        raise _nowhere_to_write(app, seen if writable else lib, writable, readable)
-    return writable, readable
-
-
-def _refuse_hidden(app: App, seen: Sight) -> None:
-    if seen.hidden:
-        what = f"its unit hides {seen.nearest} from it (InaccessiblePaths= or ProtectHome=)"
-        remedy = "no drop-in can open that again: take it out of the unit"
-        raise StepFailed(app.name, what, remedy)
-
-
-def _nowhere_to_write(app: App, seen: Sight, writable: str, readable: str) -> StepFailed:
-    """Only a drop-in can open a sandbox, and *app* has its launch settings elsewhere."""
-    how = "covers" if seen.covered else "makes read-only to it"
-    what = f"its unit {how} {seen.nearest} (ProtectSystem=, TemporaryFileSystem=)"
-    lines = [f"BindPaths=-{writable}"] * bool(writable)
-    lines += [f"BindReadOnlyPaths=-{readable}"] * bool(readable)
-    return StepFailed(app.name, what, f"add {' and '.join(lines)} to the unit, or shape: dropin")
+    hidden = [each.nearest for each in seen if each.hidden]
+    if hidden:
+        what = f"its unit hides {hidden[0]} from it (InaccessiblePaths= or ProtectHome=)"
+        raise StepFailed(app.name, what, "no drop-in opens that again: take it out of the unit")
 
 
 def cannot_write(probe: Probe, main: Process, wanted: Settings) -> str | None:

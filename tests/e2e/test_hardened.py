@@ -39,6 +39,7 @@ PROFILED = {
     "dynamic": "User=shop-dynamic\nDynamicUser=yes\n",
     "readonly": "ReadOnlyPaths=/\n",
     "covered": "TemporaryFileSystem=/var /opt:ro\nProtectHome=tmpfs\n",
+    "noexec": "NoExecPaths=/\nExecPaths=/usr /srv\n",
     "private": "ProtectSystem=full\nPrivateTmp=yes\nPrivateMounts=yes\n",
 }
 OTHERS = {
@@ -125,7 +126,7 @@ def test_apps_in_a_sandbox_write_their_profiles_and_are_left_as_they_were(
     before, operator = shops.listing(host), me(full_lab, tmp_path, host, *PROFILED)
 
     operator.well("enable-profiling")
-    opened = host.sh("grep -l '^BindPaths' /etc/systemd/system/*/50-memops.conf").splitlines()
+    opened = host.sh("grep -lE '^(Bind|Exec)' /etc/systemd/system/*/50-memops.conf").splitlines()
     wait_for(lambda: with_dumps(host) == set(PROFILED), 60, "a heap profile of each app")
     again = operator.well("enable-profiling", "--check", "--json")
     operator.well("rollback", "--discard")

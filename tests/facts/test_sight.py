@@ -48,6 +48,10 @@ mkdir "$1/deep"; mount --bind "$1-aside/deep" "$1/deep"
 MOUNTS = {
     "nothing": (":", {}),
     "read-only": (BOUND, {"writable": False}),
+    "no-programs": (
+        'mount --bind "$1" "$1"; mount -o remount,noexec,bind "$1"',
+        {"executable": False},
+    ),
     "covered": ('mount -t tmpfs -o mode=755 none "$1"', {"covered": True, "there": False}),
     "hidden": (
         'mount -t tmpfs -o mode=000,ro none "$1"',
@@ -104,15 +108,15 @@ def test_of_a_process_that_is_gone_nothing_is_known(ask: Any) -> None:
     ("said", "found"),
     [
         (
-            "other\nread own whole 0 755 /var\n",
+            "other\nread exec own whole 0 755 /var\n",
             Sight(known=True, own_root=True, writable=False, nearest="/var"),
         ),
         (
-            "same\nread other part 0 0 /a b\n",
-            Sight(True, False, False, True, True, False, 0, "/a b"),  # noqa: FBT003
+            "same\nread exec other part 0 0 /a b\n",
+            Sight(True, False, False, True, True, True, False, 0, "/a b"),  # noqa: FBT003
         ),
-        ("same\nwrite own whole x 755 /\n", Sight()),
-        ("same\nwrite own whole \u00b2 755 /\n", Sight()),
+        ("same\nwrite exec own whole x 755 /\n", Sight()),
+        ("same\nwrite exec own whole \u00b2 755 /\n", Sight()),
         ("same\n", Sight()),
         ("", Sight()),
     ],

@@ -25,17 +25,19 @@ if TYPE_CHECKING:
 
 CASES: list[Any] = list(yaml.load(Path(__file__).parent / "sandbox.yaml"))
 NAME = operator.itemgetter("case")
-DUMPS, LIBRARY = "/var/lib/memops/dumps/shop", "/opt/memops/lib"
+LIBRARY = "/opt/memops/lib"
 RUNNING = b"boot b\npid 7 1 70\nexe \ncmdline \nenviron \nUid: 999\nGid: 999\n"
-NO_SANDBOX = "write own whole 0 755 /"
+NO_SANDBOX = "write exec own whole 0 755 /"
 
 
 def planned(case: Any) -> dict[str, str]:
     """The files that launch settings put for *case*: path to text."""
+    root = case.get("root_dir", "/var/lib/memops")
+    dumps = f"{root}/dumps/shop"
 
     def shell(_: FakeHost, wanted: Run) -> Output:
         if wanted.argv[2] == sight.SCRIPT:
-            told = {DUMPS: case.get("dumps"), LIBRARY: case.get("library")}[wanted.argv[5]]
+            told = {dumps: case.get("dumps"), LIBRARY: case.get("library")}[wanted.argv[5]]
             return Output(0, f"{case.get('root', 'same')}\n{told or NO_SANDBOX}\n".encode())
         assert wanted.argv[2] == process.SCRIPT
         return Output(0, RUNNING)
@@ -50,7 +52,7 @@ def planned(case: Any) -> dict[str, str]:
         steps, _ = plan(
             functools.partial(launcher, render=render),
             Overlay(opened.session(run_dir="/run")),
-            {"app": app, "library": f"{LIBRARY}/j.so", "run": "r", "host": "here"},
+            {"app": app, "library": f"{LIBRARY}/j.so", "run": "r", "host": "here", "root": root},
         )
     puts = {step.do.path: step.do.entry for step in steps if isinstance(step.do, Put)}
     return {path: text(entry) for path, entry in puts.items() if isinstance(entry, File)}
@@ -70,7 +72,7 @@ def test_what_the_unit_keeps_from_the_app_is_opened_and_no_more(case: Any) -> No
     lines = [line for each in planned(case).values() for line in each.splitlines()]
 
     assert any("LD_PRELOAD=" in line for line in lines)
-    assert [line for line in lines if line.startswith("Bind")] == case.get("opens", [])
+    assert [line for line in lines if line.startswith(("Bind", "Exec"))] == case.get("opens", [])
 
 
 @pytest.mark.parametrize("case", [each for each in CASES if "refused" in each], ids=NAME)
