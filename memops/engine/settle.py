@@ -61,7 +61,7 @@ def prove(
     """Wait until *app* runs as its launch file says and is well; its pid.
 
     Raises `ProofFailed` with the last thing that was wrong once ``app.deadline`` has passed, or as
-    soon as the operator has *stopped* the run.
+    soon as it cannot come right any more or the operator has *stopped* the run.
     """
     began, steady, pid = time.monotonic(), 0, 0
     probe = Reader(session)
@@ -74,6 +74,9 @@ def prove(
         if steady >= _STEADY:
             sink(Note(session.host, f"{app.name} is well, pid {pid}"))
             return pid
+        if found.final:
+            said = f"systemctl cat {app.unit}" if app.unit else "how it is started"
+            raise ProofFailed(session.host, f"{app.name} {found.problem}", f"see {said}")
         waited = time.monotonic() - began
         if stopped():
             raise ProofFailed(session.host, f"{app.name} was not waited for", "see memops status")

@@ -27,8 +27,8 @@ class Settings:
     """What a launch file adds to the environment: a library, jemalloc options, JVM options.
 
     *run* is the run that wrote it, *dumps* the directory and name with which heap files begin;
-    *kept* are values of the same variables that were there before and are extended. *writable* is a
-    directory that the unit has to be let write to, for it may not by itself.
+    *kept* are values of the same variables that were there before and are extended. *opened* are
+    the lines of a drop-in that open the sandbox of its unit.
     """
 
     app: str
@@ -38,7 +38,7 @@ class Settings:
     java_options: str = ""
     dumps: str = ""
     kept: tuple[tuple[str, str], ...] = ()
-    writable: str = ""
+    opened: str = ""
 
     def line(self) -> str:
         """The comment line that says all this."""

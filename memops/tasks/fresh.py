@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from memops.errors import StepFailed
 from memops.facts import launch, service
 from memops.facts.health import well
+from memops.facts.jemalloc import PREFIX
 from memops.facts.process import processes
 from memops.model.action import Run
 from memops.model.step import Change, NoUndo, Step
@@ -41,19 +42,18 @@ def fresh(probe: Probe, *, app: App, revive: bool = False) -> Iterator[Step]:
 
 
 def app(probe: Probe, *, app: App, root: str = "/var/lib/memops") -> Iterator[Step]:
-    """Know that *app* is found, runs, is well and can be profiled; changes nothing, and is an error where not.
+    """Know that *app* is found, runs, is well and can be profiled; else an error. Changes nothing.
 
     First in a playbook, it keeps a mistyped name, or a health check that never passes, from
     costing more than a look. A log is not asked: its line appears after a restart.
     """
     restart(app)
     checks = [well(check) for check in app.health if check.kind != "log"]
-    probe.prefetch(processes(app), launch.settings(app), *checks)
+    probe.prefetch(processes(app), *checks)
     main = probe(processes(app)).main
     if main is None:
         raise StepFailed(app.name, "does not run, or is not found", _how_to_start(app))
-    if probe(launch.settings(app)) is None:
-        to_be_opened(probe, app, main, f"{root}/dumps/{app.name}")
+    to_be_opened(probe, app, main, f"{root}/dumps/{app.name}", f"{PREFIX}/")
     unwell = [reason for check in checks if (reason := probe(check))]
     if unwell:
         remedy = "put it right first, or its health in memops_apps"
@@ -80,10 +80,14 @@ def stale(probe: Probe, app: App, *, revive: bool = False) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a look after a restart found: *problem* is None once the app is well and as wanted."""
+    """What a look after a restart found: *problem* is None once the app is well and as wanted.
+
+    *final*: no later look of the same process will find it otherwise.
+    """
 
     problem: str | None
     pid: int = 0
+    final: bool = False
 
 
 def proof(probe: Probe, app: App, log_sizes: Mapping[str, int], uid: int | None = None) -> Proof:
@@ -98,9 +102,9 @@ def proof(probe: Probe, app: App, log_sizes: Mapping[str, int], uid: int | None 
         problem = f"runs as user {main.uid}, before it was user {uid} (see user in memops_apps)"
     if problem:
         return Proof(problem, pid=main.pid)
+    if wanted and (blind := cannot_write(probe, main, wanted)):
+        return Proof(blind, pid=main.pid, final=True)  # its mounts are made before its program
     unwell = [reason for check in checks if (reason := probe(check))]
-    if not unwell and wanted and (blind := cannot_write(probe, main, wanted)):
-        return Proof(blind, pid=main.pid)
     return Proof(unwell[0] if unwell else None, pid=main.pid)
 
 

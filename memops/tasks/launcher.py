@@ -69,14 +69,15 @@ def launcher(
         if parse_size(given) != 1 << lg
     ]
     dumps = f"{root}/dumps/{app.name}"
-    writable = (old.writable if old else "") or to_be_opened(probe, app, main, dumps)
+    was = old.opened.splitlines() if old else ()  # what was opened then looks open now
+    opened = "\n".join(dict.fromkeys([*was, *to_be_opened(probe, app, main, dumps, library)]))
 
     def settings(run: str) -> Settings:
         prefix = f"{dumps}/{app.name}.{host}.{run}"
         conf = _malloc_conf(lg_sample, lg_interval, prefix, options)
         kept = _kept(main, old)
         java = _java_options(main, kept) if frame_pointers else ""
-        return Settings(app.name, run, library, conf, java, prefix, kept, writable)
+        return Settings(app.name, run, library, conf, java, prefix, kept, opened)
 
     wanted = settings(run)
     if old and settings(old.run) == old:  # the same in all but the run: nothing to restart for
@@ -116,7 +117,7 @@ def _write(probe: Probe, app: App, path: str, wanted: Settings, render: Render) 
         conf = f"{launch.dropin(app)}/50-memops.conf"
         yield from ensure_parents(probe, path)
         yield from ensure(probe, path, File(text.encode(), 0o600))
-        dropin = render("dropin.conf.j2", env_file=path, writable=wanted.writable)
+        dropin = render("dropin.conf.j2", env_file=path, opened=wanted.opened)
         yield from ensure(probe, conf, File(dropin.encode(), 0o644))
         return
     block = render("launch-block.sh.j2", settings=wanted)
