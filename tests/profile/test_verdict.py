@@ -297,7 +297,7 @@ def test_of_less_than_a_day_it_is_said_that_a_rise_by_day_looks_the_same() -> No
     def evidence_of(span: float) -> str:
         return " ".join(judge(Evidence(growth=replace(GROWTH, span=span))).findings[0].evidence)
 
-    assert "for longer than 3h before it falls" in evidence_of(3 * 3600)
+    assert "for longer than 3 h 00 min before it falls" in evidence_of(3 * 3600)
     assert "before it falls" not in evidence_of(86400)
 
 
