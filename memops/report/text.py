@@ -269,8 +269,8 @@ def trends(study: Study, view: View) -> list[str]:
     growing = [each for each in series.stacks if each.trend.slope > _SHARE * steepest]
     lines += [_trend(each, per, view.unit) for each in growing[:_TRENDS]]
     if span < _DAY and any(each.trend.verdict == LEAKS for each in growing[:_TRENDS]):
-        waves = f"what rises for longer than {format_duration(span)} before it falls"
-        lines.append(f"{'':>22}  {waves}, as load by day, looks like a leak")
+        over = format_duration(span)
+        lines.append(f"  what rises longer than {over}, as load does by day, looks like a leak")
     return [clip(line, view.width) for line in lines]
 
 

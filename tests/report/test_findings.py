@@ -97,9 +97,9 @@ def test_a_study_tells_its_verdict_as_published() -> None:
     assert told["verdict"]["findings"][0]["kind"] == "native leak"
     lines = FORMATS["text"](found, View()).splitlines()
     assert lines.index("") < next(
-        at for at, line in enumerate(lines) if line.startswith("native leak: ")
+        at for at, line in enumerate(lines) if line.startswith("native leak (likely): ")
     )
-    assert "native leak: " in FORMATS["terminal"](found, View())
+    assert "native leak (likely): " in FORMATS["terminal"](found, View())
 
 
 def test_filters_leave_the_verdict_whole() -> None:
