@@ -159,9 +159,11 @@ class HostRun:
             return "skipped", ""
         self._register(use, results[-1] if use.loop is None else {
             "changed": any(each["changed"] for each in results), "results": results})  # fmt: skip
-        notes = [note for each in results for note in each.get("notes", ())]
-        for note in notes:
-            self.fleet.sink(Note(self.host.name, str(note)))
+        for each in results:
+            for note in each.get("notes", ()):
+                self.fleet.sink(Note(self.host.name, str(note)))
+            for warning in each.get("warnings", ()):
+                self.fleet.sink(Note(self.host.name, str(warning), "warning"))
         detail = "; ".join(str(each["summary"]) for each in results if each.get("summary"))
         return ("changed" if any(each["changed"] for each in results) else "ok"), detail
 

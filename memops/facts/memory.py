@@ -15,6 +15,12 @@ from memops.model.step import Query
 if TYPE_CHECKING:
     from memops.model.action import Output
 
+COMMANDS = frozenset(
+    ("VM.native_memory", "GC.heap_info", "VM.info", "System.map", "Compiler.perfmap")
+)
+"""The diagnostic commands that memops asks a JVM for. Which of them a JDK has is not told by its
+version alone, for vendors backport them; their names stand in libjvm.so, which is looked through
+without asking the JVM."""
 _TICKS = 100  # USER_HZ, the unit of start times, is 100 on every Linux architecture but alpha, ia64
 
 # Arguments: the pid, and the program it runs (a JDK has its jcmd beside it).
@@ -31,6 +37,19 @@ done
 for name in status limits maps smaps smaps_rollup; do
     head -c 1 "/proc/$pid/$name" >/dev/null 2>&1 && echo "proc $name"
 done
+jvm=/proc/$pid/root$(sed -n 's|^[^/]*\(/.*/libjvm\.so\)$|\1|p' "/proc/$pid/maps" 2>/dev/null | head -n 1)
+if [ -f "$jvm" ] && [ -r "$jvm" ]; then
+    echo "jvm read"
+    commands='VM.native_memory GC.heap_info VM.info System.map Compiler.perfmap'
+    # busybox's grep sees nothing behind a zero byte, so that grep gets text alone.
+    # shellcheck disable=SC2086
+    said=$(LC_ALL=C tr -c ' -~' '\n' <"$jvm" | grep -F "$(printf '%s\n' $commands)")
+    for command in $commands; do
+        case $said in *"$command"*) echo "knows $command" ;; esac
+    done
+fi
+inner=$(sed -n 's/^NSpid:.*[[:space:]]\([0-9]*\)$/\1/p' "/proc/$pid/status" 2>/dev/null)
+[ -f "/proc/$pid/root/tmp/perf-${inner:-$pid}.map" ] && echo "perfmap there"
 [ -r "/proc/$pid/cgroup" ] || exit 0
 while IFS=: read -r number kind path; do
     case $path in *..*) continue ;; esac
@@ -57,6 +76,8 @@ class Sources:
 
     *uid* is ours; *btime* is when the machine started (seconds of its clock); *tools* are those of
     pmap, jattach, setpriv, runuser and su that the host has; *jcmd* is the path of the JVM's own.
+    *commands* are those of `COMMANDS` that its libjvm.so knows, None where that cannot be read;
+    *perf_map* is whether somebody wrote a perf map already.
     """
 
     uid: int = 0
@@ -65,6 +86,8 @@ class Sources:
     cgroup: tuple[str, ...] = ()
     tools: frozenset[str] = field(default=frozenset())
     jcmd: str | None = None
+    commands: frozenset[str] | None = None
+    perf_map: bool = False
 
     def started(self, ticks: int) -> float:
         """When a process started, in seconds of the host's clock; *ticks* as `Life.start`."""
@@ -89,4 +112,6 @@ def _parse(outputs: tuple[Output, ...]) -> Sources:
         tuple({basename(each): each for each in cgroup}.values()),
         frozenset(told.get("tool", ())),
         next(iter(told.get("jcmd", ())), None),
+        COMMANDS.intersection(told.get("knows", ())) if "jvm" in told else None,
+        "perfmap" in told,
     )

@@ -31,6 +31,7 @@ _REASONS = 3
 _TRENDS = 5
 _HOUR = 3600
 _DAY = 24 * _HOUR
+_BEFORE_17 = " (before JDK 17, perf-map-agent has to write one first)"
 _VERSION = re.compile(r"[-.]?[\d.]*\.so(\.[\d.]+)?$")
 
 
@@ -187,8 +188,9 @@ def _java_step(java: JavaNaming, again: str, study: Study) -> str:
     if java.kind != "no map":
         return f"{java.next}, then collect with --jvm, for the Java callers"
     if study.inputs.host:
-        return f"{java.next}, then {again}, for the Java methods"
-    return f"{java.next}, then {again} --perf-map /tmp/perf-{study.process.pid or 'PID'}.map"
+        return f"{java.next}, then {again}, for the Java methods{_BEFORE_17}"
+    path = f"/tmp/perf-{study.process.pid or 'PID'}.map"  # noqa: S108 - where perf maps lie
+    return f"{java.next}, then {again} --perf-map {path}{_BEFORE_17}"
 
 
 def _subject(study: Study) -> list[str]:

@@ -48,9 +48,7 @@ nmt) # the details are there with -XX:NativeMemoryTracking=detail
     case $said in *Total:*) printf '%s\n' "$said" ;; *) ask VM.native_memory summary ;; esac
     ;;
 heap_info) ask GC.heap_info ;;
-system_map) # JDK 22 and later, and 21.0.7; nothing from others
-    case $(ask help) in *System.map*) ask System.map ;; esac
-    ;;
+system_map) ask System.map ;;
 vminfo) ask VM.info | grep '^C-Heap' || true ;;
 perfmap)
     inner=$(sed -n 's/^NSpid:.*[[:space:]]\([0-9]*\)$/\1/p' "/proc/$pid/status")
@@ -60,36 +58,76 @@ perfmap)
         cat "$map"
     else
         trap 'rm -f "$map"' EXIT
-        ask Compiler.perfmap >&2
-        [ ! -L "$map" ] && cat "$map"
+        said=$(ask Compiler.perfmap)
+        [ ! -L "$map" ] && [ -e "$map" ] || { printf '%s\n' "no perf map: $said" >&2; exit 1; }
+        cat "$map"
     fi
     ;;
 esac
 """
 
 
+_ASKED = (
+    ("nmt", "VM.native_memory", "VM.native_memory", "nmt"),
+    ("heap_info", "GC.heap_info", "GC.heap_info", "heap_info"),
+    ("system_map", "System.map", "System.map", "system_map"),
+    ("vminfo", "VM.info", "VM.info (the C heap)", "vminfo"),
+    ("perfmap", "Compiler.perfmap", "Compiler.perfmap", "perf-{pid}.map"),
+)
+_LATER = {
+    "GC.heap_info": "JDK 9 and later, late 8: where the Java heap lies is guessed",
+    "VM.info": "JDK 9 and later: what glibc's malloc holds, malloc_info in a debugger tells",
+    "Compiler.perfmap": "JDK 17 and later: perf-map-agent writes /tmp/perf-PID.map, which the next"
+    " collect takes as it is",
+}
+"""Since when a JDK has a command that tells what is needed for a verdict, and what else tells it. What
+System.map would, native memory tracking nearly does."""
+
+
 def steps(main: Process, sources: Sources, into: Callable[[str], str]) -> Iterator[Step]:
-    """The questions to *main*, if it is a HotSpot JVM, a tool is there, and we may.
+    """The questions to *main* that it knows, if it is a HotSpot JVM, a tool is there, and we may.
 
     *into* gives the place of an artifact of that name. jattach is preferred: jcmd starts a JVM of
-    its own (0.3-1.6 s, 40 MB).
+    its own (0.3-1.6 s, 40 MB). A perf map that is there already is taken whoever wrote it.
     """
-    tool = "jattach" if "jattach" in sources.tools else sources.jcmd
-    become = _become(main, sources)
+    tool, become = _tool(sources), _become(main, sources)
     if not main.is_hotspot or tool is None or become is None:
         return
-    asked = (
-        ("nmt", "VM.native_memory", "nmt"),
-        ("heap_info", "GC.heap_info", "heap_info"),
-        ("system_map", "System.map", "system_map"),
-        ("vminfo", "VM.info (the C heap)", "vminfo"),
-        ("perfmap", "Compiler.perfmap", f"perf-{main.pid}.map"),
-    )
-    for what, told, name in asked:
+    for what, command, told, name in _ASKED:
+        if not (_knows(sources, command) or (what == "perfmap" and sources.perf_map)):
+            continue
         argv = (str(main.pid), str(main.uid), str(main.gid), become, tool, what)
         ask = Run(("sh", "-c", _ASK, "memops-jvm", *argv), timeout=60.0)
         change = Change(f"jcmd {main.pid} {told}", None, "as it is now")
-        yield Step(change, Fetch(ask, into(name)), _COPY)
+        yield Step(change, Fetch(ask, into(name.format(pid=main.pid))), _COPY)
+
+
+def untold(main: Process, sources: Sources) -> Iterator[str]:
+    """What *main* cannot tell, and how to get further; nothing for what is no HotSpot JVM."""
+    if not main.maps_file(r"/libjvm\.so"):
+        return
+    if not main.is_hotspot:
+        yield f"the JVM {main.pid} cannot be asked: it does not catch SIGQUIT (-Xrs?)"
+    elif _tool(sources) is None:
+        yield f"the JVM {main.pid} cannot be asked: no jattach, and no jcmd beside its java"
+    elif _become(main, sources) is None:
+        yield f"the JVM {main.pid} cannot be asked: it is of uid {main.uid}; repeat with --become"
+    else:
+        yield from (
+            f"the JVM {main.pid} does not know {command} ({later})"
+            for command, later in _LATER.items()
+            if not _knows(sources, command)
+            and not (command == "Compiler.perfmap" and sources.perf_map)
+        )
+
+
+def _tool(sources: Sources) -> str | None:
+    return "jattach" if "jattach" in sources.tools else sources.jcmd
+
+
+def _knows(sources: Sources, command: str) -> bool:
+    """Whether the JVM may know *command*: its libjvm.so has the name, or cannot be read."""
+    return sources.commands is None or command in sources.commands
 
 
 def _become(main: Process, sources: Sources) -> str | None:

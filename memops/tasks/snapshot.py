@@ -55,7 +55,7 @@ def snapshot(
     1.6 s with jcmd).
 
     Registers *summary*, *life* (label), *taken*, *heaps* (how many came), *waiting* (how many are not whole
-    yet) and *notes*.
+    yet), *warnings* (what a JVM was to be asked and cannot tell) and *notes*.
     """
     directory = dump_dir or f"{root}/dumps/{app.name}"
     when = taken or names.stamp(datetime.now(UTC))
@@ -82,6 +82,7 @@ def snapshot(
         "heaps": len(fresh),
         "waiting": len(waiting),
         "summary": _summary(len(fresh), len(waiting)),
+        "warnings": list(jvms.untold(main, about.sources)) if main and memory_files and jvm else [],
         "notes": [*notes, *(f"{each.path} is not whole (yet)" for each in waiting)],
     }
 

@@ -55,7 +55,7 @@ def test_a_jvm_is_asked_for_what_only_it_knows(pid: int, tmp_path: Path) -> None
     assert text["nmt"].lstrip().startswith("Native Memory Tracking:")
     assert text["vminfo"].startswith("C-Heap outstanding allocations:")
     assert parse_heap_info(text["heap_info"].encode(), "heap_info").total > 0
-    assert text["system_map"] == ""  # this JVM does not know it
+    assert "system_map" not in text  # this JVM does not know it
     assert "Interpreter" in text["perfmap"]
     assert not os.path.lexists(f"/tmp/perf-{pid}.map")
     assert os.path.lexists(f"/proc/{pid}")

@@ -165,6 +165,9 @@ def test_the_newest_perf_map_that_knows_an_address_names_it(address: int, name: 
             "void [shop] Acme.StubFactory::Rent(int32)[OptimizedTier1]",
         ),
         ("wasm[0]::function[3]", "wasm[0]::function[3]"),
+        ("Lcom/acme/Shop;::serve", "com.acme.Shop.serve"),
+        ("Lcom/acme/Shop$Cart;.<init>", "com.acme.Shop$Cart.<init>"),
+        ("com.acme.Shop::serve", "com.acme.Shop.serve"),
         ("StubRoutines::call_stub", "[stub StubRoutines::call_stub]"),
     ],
 )

@@ -1,7 +1,7 @@
 """Where a JVM's Java heap lies and how full it is: ``jcmd PID GC.heap_info``.
 
-The lines are those of each collector's ``print_on`` in HotSpot (Serial, Parallel, G1); ZGC and
-Shenandoah give sizes without addresses, or addresses of their own kind.
+The lines are those of each collector's ``print_on`` in HotSpot, JDK 8 to 25; ZGC gives sizes without
+addresses.
 """
 
 from __future__ import annotations
@@ -20,6 +20,12 @@ _SPACE = re.compile(
 )
 _SIZES = re.compile(
     r"^ {0,2}Z(?:Heap|GC)? {1,20}used (\d{1,15})([BKMG]), capacity (\d{1,15})([BKMG])", re.MULTILINE
+)
+_SHENANDOAH = re.compile(
+    r"^Shenandoah Heap\n \d{1,15}[BKMG] max,(?: \d{1,15}[BKMG] soft max,)? (\d{1,15})([BKMG]) committed, "
+    r"(\d{1,15})([BKMG]) used\n(?:[^\n]{0,200}\n){0,9}?Reserved region:\n"
+    r" - \[0x([0-9a-f]{1,16}), 0x([0-9a-f]{1,16})\)",
+    re.MULTILINE,
 )
 
 
@@ -45,6 +51,9 @@ def parse_heap_info(text: bytes, name: str) -> JavaHeap:
         return JavaHeap(total, used, ranges)
     if sizes := _SIZES.search(page):
         return JavaHeap(_bytes(sizes[3], sizes[4]), _bytes(sizes[1], sizes[2]), ())
+    if found := _SHENANDOAH.search(page):
+        bounds = (int(found[5], 16), int(found[6], 16))
+        return JavaHeap(_bytes(found[1], found[2]), _bytes(found[3], found[4]), (bounds,))
     raise UsageError(f"{name}:1", "not the output of GC.heap_info", "jcmd PID GC.heap_info")
 
 

@@ -27,7 +27,8 @@ _BY_START = (
     (STATUS, re.compile(rb"Name:\t[^\n]{0,100}\n(?:[A-Z][A-Za-z_]{0,40}:[^\n]{0,4096}\n){3}")),
     (PERF_MAP, re.compile(rb"(?:0x)?[0-9a-f]{6,16} (?:0x)?[0-9a-f]{1,16} \S")),
     (CGROUP, re.compile(rb"(?:anon|cache) \d{1,20}\n(?:file|rss) \d{1,20}\n")),
-    (REFUSED, re.compile(rb"\s{0,9}(?:\d{1,10}:\s{1,9})?(?:Native memory tracking is not enabled"
+    (REFUSED, re.compile(rb"\d{1,10}:\s{0,9}\Z|(?:Connected to remote JVM\n)?(?:JVM response code = \d\n)?"
+                         rb"\s{0,9}(?:\d{1,10}:\s{1,9})?(?:Native memory tracking is not enabled"
                          rb"|java\.lang\.IllegalArgumentException: Unknown diagnostic command)")),
 )  # fmt: skip
 _WITHIN = (
@@ -36,7 +37,7 @@ _WITHIN = (
     (NMT, re.compile(rb"^Total: reserved=\d", re.MULTILINE)),
     (SYSTEM_MAP, re.compile(rb"^Memory mappings:$|^0x[0-9a-f]{16} ?- ?0x[0-9a-f]{16} {1,40}\d", re.MULTILINE)),
     (MALLOC_INFO, re.compile(rb'<malloc version="1">')),
-    (HEAP_INFO, re.compile(rb"^ {0,2}\w[\w -]{1,40} total {1,4}\d{1,15}K, used \d{1,15}K \[0x|^ {0,2}Z(?:Heap|GC)? {1,20}used \d", re.MULTILINE)),
+    (HEAP_INFO, re.compile(rb"^ {0,2}\w[\w -]{1,40} total {1,4}(?:reserved )?\d{1,15}K, (?:committed \d{1,15}K, )?used \d{1,15}K \[0x|^Shenandoah Heap$|^ {0,2}Z(?:Heap|GC)? {1,20}used \d", re.MULTILINE)),
 )  # fmt: skip
 # These may stand far down: in a log, and in the report of a crash or of VM.info.
 _ANYWHERE = ((JEMALLOC, b'{"jemalloc":'), (VM_INFO, b"C-Heap outstanding allocations: "))
@@ -76,14 +77,14 @@ def kind_of(text: bytes, name: str) -> str:
     for kind, start in _BY_START:
         if start.match(head):
             return kind
+    if _JAVA_REPORT.search(head):  # it holds native memory tracking and the Java heap too
+        return VM_INFO
     for kind, pattern in _WITHIN:
         if pattern.search(head):
             return kind
     for kind, words in _ANYWHERE:
         if words in text:
             return kind
-    if _JAVA_REPORT.search(head):
-        return VM_INFO
     if cgroup_file(name) and _NUMBER.fullmatch(head):
         return CGROUP
     return UNKNOWN

@@ -77,8 +77,12 @@ def _text(path: bytes | None) -> str:
 
 
 def first_file(mappings: Iterable[Mapping]) -> str:
-    """The path of the first file among *mappings*, which is the program; or nothing."""
-    return next((each.path for each in mappings if each.is_file), "")
+    """The path of the first file among *mappings*, which is the program; or nothing.
+
+    HotSpot maps its archive of classes below the program: into the Java heap (JEP 310, 350).
+    """
+    files = (each.path for each in mappings if each.is_file)
+    return next((path for path in files if not path.endswith(".jsa")), "")
 
 
 def _start(mapping: Mapping) -> int:

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 _UNITS = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _N = r"(\d{1,15})([KMG]?)B?"
 _PAIR = rf"reserved={_N}(?: ([-+]\d+)[KMG]?B?)?, committed={_N}(?: ([-+]\d+)[KMG]?B?)?"
+_READONLY = r"(?:, readonly=\d{1,15}[KMG]?B?)?"  # of the archive of classes, JDK 18 and later
 _TOTAL = re.compile(rf"^Total: {_PAIR}", re.MULTILINE)
-_CATEGORY = re.compile(rf"^- {{1,40}}([A-Z][^(\n]{{0,60}}?) \({_PAIR}\)$", re.MULTILINE)
+_CATEGORY = re.compile(rf"^- {{1,40}}([A-Z][^(\n]{{0,60}}?) \({_PAIR}{_READONLY}\)$", re.MULTILINE)
 _MALLOC = re.compile(
     rf"^ {{0,40}}\(?(?:malloc|arena|tracking overhead)[=:] {{0,9}}{_N}", re.MULTILINE
 )
 _REGION = re.compile(
-    r"^(\t?) {0,40}\[0x([0-9a-f]{1,16}) - 0x([0-9a-f]{1,16})\] (reserved and committed|reserved|committed) "
+    r"^[\t ]{0,40}\[0x([0-9a-f]{1,16}) - 0x([0-9a-f]{1,16})\] (reserved and committed|reserved|committed) "
     r"\S{1,40}(?: for ([^\n]{1,60}?))?(?: from)?$",
     re.MULTILINE,
 )
@@ -34,7 +35,7 @@ _HEAP = re.compile(
 
 
 _SITE = re.compile(
-    r"((?:^\[0x[0-9a-f]{1,16}\][^\n]{0,500}+\n){1,32}+) {1,60}\(malloc=(\d{1,15})([KMG]?)B? "
+    r"((?:^\[0x[0-9a-f]{1,16}\][^\n]{0,500}+\n){1,32}+) {1,60}\({1,2}malloc=(\d{1,15})([KMG]?)B? "
     r"(?:type|tag)=([A-Z][A-Za-z ]{1,40}?)(?: ([-+]\d{1,15})([KMG]?)B?)? #\d",
     re.MULTILINE,
 )
@@ -111,9 +112,9 @@ def parse_nmt(text: bytes, name: str) -> NativeMemory:
     if total is None:
         what = "not a report of native memory tracking"
         raise UsageError(f"{name}:1", what, "start the JVM with -XX:NativeMemoryTracking=summary")
-    summary = re.split(r"^(?:Virtual memory map|Details):", report, maxsplit=1, flags=re.MULTILINE)[
-        0
-    ]
+    summary = re.split(
+        r"^(?:Virtual memory map:|Details:|\[0x)", report, maxsplit=1, flags=re.MULTILINE
+    )[0]
     found = list(_CATEGORY.finditer(summary))
     ends = [each.start() for each in found[1:]] + [len(summary)]
     categories = {
@@ -158,7 +159,7 @@ def _bytes(number: str | None, unit: str | None) -> int:
 def _regions(report: str) -> tuple[Region, ...]:
     regions: list[Region] = []
     category = ""
-    for indent, start, end, kind, what in _REGION.findall(report):
-        category = what or (category if indent else "")
+    for start, end, kind, what in _REGION.findall(report):
+        category = what or category  # a committed region stands below its reserved one
         regions.append(Region(int(start, 16), int(end, 16), category, kind != "reserved"))
     return tuple(regions)

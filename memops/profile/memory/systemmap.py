@@ -1,7 +1,7 @@
 """The mappings of a process with what a JVM knows of them: ``jcmd PID System.map``.
 
-HotSpot's ``memMapPrinter.cpp``, JDK 22 and later (JDK-8318636). The columns vary: resident sizes are
-there from JDK 24 on (JDK-8322475), the tags only with native memory tracking. So tags are known by
+HotSpot's ``memMapPrinter.cpp``, JDK 22 and later (JDK-8318636), and late 21. The columns vary: resident
+sizes are there from JDK 24 on (JDK-8322475) and in 21.0.13, the tags only with native memory tracking. So tags are known by
 their words, and a path by how it begins.
 """
 

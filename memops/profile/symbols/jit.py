@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
     from memops.profile.symbols.perfmap import PerfMap
 
-# HotSpot's CodeBlobs without a method: shared runtime, C1's Runtime1, adapters, StubRoutines.
+# HotSpot's CodeBlobs without a method: shared runtime, C1's Runtime1, adapters, StubRoutines, and what
+# C2 calls (``_new_array_Java`` to JDK 21, ``C2 Runtime new_array`` of 25).
 _STUB = re.compile(
     r"(?i:stub|blob|adapters?$|vtable|^native signature handlers)|^resolve_|^ic_miss|^wrong_method|^jni_fast"
+    r"|^_[a-z]\w{1,60}_Java$|^_notify_jvmti_|^C[12] (?:Runtime|temporary) | throw_exception$|^jfr_(?:write|return)_"
+    r"|^g1_\w{1,40}_slow$|^Signature Handler |^InlineCacheBuffer$"
 )
 _STUBS_OWN = ("StubRoutines", "Stub:")
+# A method as perf-map-agent names it for JDK 8 and 11, without and with its option dottedclass.
+_AGENT = re.compile(r"L([\w$/]++);(?:::|\.)([\w$<>]++)|((?:[\w$]++\.)+[\w$]++)::([\w$<>]++)")
 # A class that the JVM made at run time (a lambda's) has its address in its name.
 _HIDDEN = re.compile(r"[/.+]0x[0-9a-f]{6,16}(?=\.)")
 
@@ -98,7 +103,8 @@ def read_jit_symbols(paths: Sequence[Path], times: Map[Path, float]) -> JitSymbo
 def readable(name: str) -> str:
     """The *name* in a perf map for people.
 
-    HotSpot writes ``long a.b.C.method(int, byte[])`` for a method: the class and method are kept.
+    HotSpot writes ``long a.b.C.method(int, byte[])`` for a method: the class and method are kept, and
+    perf-map-agent ``La/b/C;::method``, ``La/b/C;.method`` or ``a.b.C::method``, which mean the same.
     What has no arguments is code of its own: ``[interpreter]`` runs every method that was not
     compiled, and ``[stub ...]`` is glue. Other runtimes' names stay: ``LazyCompile:~f /app.js:3``
     of V8, ``TRACE_4::f.lua:9`` of LuaJIT, ``$lists:map/2`` of Erlang, ``[app] A.B::C(int32)[Tier0]``
@@ -107,6 +113,9 @@ def readable(name: str) -> str:
     head, paren, _ = name.partition("(")
     if name == "Interpreter":
         return "[interpreter]"
+    if agent := _AGENT.fullmatch(name):
+        owner = (agent[1] or agent[3]).replace("/", ".")
+        return f"{owner}.{agent[2] or agent[4]}"
     if paren and name.endswith(")") and "." in head:
         return _HIDDEN.sub("", head.rpartition(" ")[2])
     is_stub = name.startswith(_STUBS_OWN) or (":" not in name and _STUB.search(name))

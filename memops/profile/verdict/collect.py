@@ -29,6 +29,11 @@ _GAP = 60.0  # seconds; asking a JVM for all it knows takes a few of them
 _SAME = 1.0  # seconds; files that were copied without their times are all as old
 _PID = re.compile(rb"\A(\d{1,10}):(?:[ \n]|$)")  # as jcmd and pmap begin
 _STATUS_PIDS = re.compile(rb"^(?:Ns|NS)?[Pp]id:\t([\d\t]{1,200})$", re.MULTILINE)
+_TRACKING = re.compile(
+    rb"^Native Memory Tracking:\n{1,3}(?:\([^\n]{0,99}\n{1,3})?Total: [^\n]*\n(?:[ \t-][^\n]*\n|\n(?=[ -]|\n-))*+",
+    re.MULTILINE,
+)
+_JAVA_HEAP = re.compile(rb"^Heap:\n(?:[^\n]{1,500}\n){1,60}", re.MULTILINE)
 _THREADS = re.compile(rb"^Threads:\t(\d{1,9})$", re.MULTILINE)
 
 
@@ -206,6 +211,8 @@ def _fields(content: Content, known: Mapping[str, object]) -> dict[str, object]:
             "status": parse_kilobytes(text, name),
             "threads": int(threads[1]) if threads else None,
         }
+    if content.kind == kinds.VM_INFO:
+        return _report(text, name, known)
     if content.kind not in _PARSERS:
         what = "not a kind of file that tells of memory"
         raise UsageError(
@@ -215,9 +222,19 @@ def _fields(content: Content, known: Mapping[str, object]) -> dict[str, object]:
     return {field: parse(text, name)}
 
 
-def _c_heap(text: bytes, _name: str) -> object:
-    found = parse_c_heap(text)
-    return found if found and found.outstanding else None
+def _report(text: bytes, name: str, known: Mapping[str, object]) -> dict[str, object]:
+    """What the report of VM.info or of a crash tells: the C heap, and what is not *known* otherwise.
+
+    Its native memory tracking is that of the summary.
+    """
+    heap = parse_c_heap(text)
+    found: dict[str, object] = {"c_heap": heap if heap and heap.outstanding else None}
+    tracking, bounds = _TRACKING.search(text), _JAVA_HEAP.search(text)
+    if tracking and "nmt" not in known:
+        found["nmt"] = parse_nmt(tracking[0], name)
+    if bounds and "java_heap" not in known:
+        found["java_heap"] = parse_heap_info(bounds[0], name)
+    return found
 
 
 _PARSERS: dict[str, tuple[str, Callable[[bytes, str], object]]] = {
@@ -227,7 +244,6 @@ _PARSERS: dict[str, tuple[str, Callable[[bytes, str], object]]] = {
     kinds.ROLLUP: ("rollup", parse_kilobytes),
     kinds.NMT: ("nmt", parse_nmt),
     kinds.NMT_DIFF: ("diff", parse_nmt),
-    kinds.VM_INFO: ("c_heap", _c_heap),
     kinds.SYSTEM_MAP: ("system_map", parse_system_map),
     kinds.HEAP_INFO: ("java_heap", parse_heap_info),
     kinds.MALLOC_INFO: ("malloc_info", parse_malloc_info),

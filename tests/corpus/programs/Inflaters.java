@@ -1,4 +1,5 @@
 import java.io.ByteArrayInputStream;
+import java.io.File;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -69,7 +70,7 @@ public final class Inflaters {
         }
         for (Thread thread : threads) thread.join();
         System.out.println("leaked " + KEPT.size() + " inflaters");
-        java.nio.file.Files.createFile(java.nio.file.Path.of(args[2]));
-        while (!java.nio.file.Files.exists(java.nio.file.Path.of(args[3]))) Thread.sleep(50);
+        new File(args[2]).createNewFile();
+        while (!new File(args[3]).exists()) Thread.sleep(50);
     }
 }

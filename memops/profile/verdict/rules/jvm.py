@@ -29,13 +29,13 @@ _OTHERS = frozenset(("Java Heap", "Thread", "Thread Stack", "Shared class space"
 METASPACE, _METASPACE = "metaspace", frozenset(("Class", "Metaspace"))
 _CAUSES = {
     METASPACE: ("classes and their loaders", "VM.classloader_stats  # loaders that pile up"),
-    "Code": ("compiled code", "Compiler.codecache  # -XX:ReservedCodeCacheSize bounds it"),
+    "Code": ("compiled code", "Compiler.codecache  # JDK 9; -XX:ReservedCodeCacheSize bounds it"),
     "Other": ("direct buffers and Unsafe.allocateMemory",
               "GC.class_histogram -all  # DirectByteBuffer, netty; -XX:MaxDirectMemorySize bounds it"),
     "Internal": ("JVMTI and, before JDK 11, direct buffers", "VM.native_memory detail  # who allocates"),
     "GC": ("the collector's own tables", "GC.heap_info  # they grow with the heap and its regions"),
     "Compiler": ("the JIT compilers' arenas", "Compiler.memory  # JDK 22: the method that costs it"),
-    "Symbol": ("names of classes and methods", "VM.symboltable -verbose  # names made while running"),
+    "Symbol": ("names of classes and methods", "VM.symboltable -verbose  # JDK 9; names made while running"),
 }  # fmt: skip
 """What HotSpot's categories hold (``memTag.hpp`` and JEP 387), and whom to ask."""
 

@@ -292,9 +292,7 @@ def outside_malloc(case: Case) -> Finding | Missing | None:
 
 def _trim(case: Case) -> str:
     if case.after.snapshot.is_jvm:
-        return (
-            f"jcmd {case.pid} System.trim_native_heap  # JDK 18+, late 17: RSS falls if this is so"
-        )
+        return f"jcmd {case.pid} System.trim_native_heap  # JDK 18+, late 11 and 17: RSS falls if this is so"
     return "export MALLOC_ARENA_MAX=2  # at its start; or jemalloc with background_thread:true"
 
 
