@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from memops.cli.analyze_options import Views, viewed
-from memops.cli.lives import Several, given_hosts, is_fleet, several_options, with_names
-from memops.cli.memory import MEMORY_KINDS, given_files, inspected, of_last_life
+from memops.cli.lives import Several, is_fleet, several_options, with_names
+from memops.cli.memory import given_files, given_hosts, inspected
 from memops.cli.options import as_paths as _paths
 from memops.cli.options import report_width as _width
 from memops.cli.options import take
 from memops.cli.push import push, push_options, target
+from memops.cli.stored import Wanted, every_life, newest_lives
 from memops.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from memops.cli.push import Target
     from memops.profile.growth.window import Window
     from memops.profile.study import Inputs, Study
-    from memops.store import Artifact, Store
 
 TYPED = "memops.analyze.typed"
 """Under which a context keeps the words that were typed."""
@@ -106,14 +106,14 @@ def command(
     alone = one_process(
         style, [*written, *(["push"] if push_to else [])], views, pid=pid, base=base
     )
-    found = chosen(files, app, host, several, alone, keep_going=keep_going)
+    found = chosen(
+        files, Wanted("analyze", app, host), several, alone, window=window, keep_going=keep_going
+    )
     given = with_names(found, symbols, perf_map)
-    bare = [each for each in given if not each.dumps]
-    profiled = [each for each in given if each.dumps]
-    rest = several.show(profiled, views.view(top, _width()), style or "text", window=window,
+    rest = several.show(given, views.view(top, _width()), style or "text", window=window,
                         keep_going=keep_going, alone=alone)  # fmt: skip
     show(
-        [*rest, *bare],
+        rest,
         style=style or "text",
         top=top,
         pid=pid,
@@ -131,7 +131,7 @@ def one_process(
     style: str | None, written: Sequence[str], views: Views, *, pid: int | None, base: Path | None
 ) -> str:
     """The option that asks for one process rather than several lives; empty where none does."""
-    usual = Views(window=views.window)
+    usual = Views(window=views.window, unit=views.unit)
     asked = {f"--{style}": style not in {None, "json"}, "--pid": pid is not None,
              "--base": base is not None, **{f"--{name}": True for name in written},
              **{f"--{name.replace('_', '-')}": given != getattr(usual, name)
@@ -141,11 +141,11 @@ def one_process(
 
 def chosen(
     files: Sequence[Path],
-    app: str | None,
-    host: str | None,
+    wanted: Wanted,
     several: Several,
     alone: str,
     *,
+    window: Window | None,
     keep_going: bool,
 ) -> list[Inputs]:
     """What the command line is about: one process, or the lives and hosts of a fleet.
@@ -157,9 +157,11 @@ def chosen(
         raise UsageError("--across-restarts", f"is about several lives, and {alone} about one",
                          "leave one of them out")  # fmt: skip
     if not files:
-        return collected(app, host, every_life=several.across_restarts)
+        if several.across_restarts:
+            return every_life(wanted, profiled=True)
+        return newest_lives(wanted, window, fleets=not (alone or several.each))
     if several.across_restarts or (is_fleet(files) and not (alone or several.each)):
-        return given_hosts(files)
+        return given_hosts(files, keep_going=keep_going)
     groups = [[path] for path in files] if several.each else [files]
     return [given_files(group, keep_going=keep_going) for group in groups]
 
@@ -203,7 +205,7 @@ def show(
         if at and style in {"text", "terminal"}:
             click.echo()
         if not each.dumps:
-            told = inspected(each, style, view, written, keep_going=keep_going)
+            told = inspected(each, style, view, written, window=window, keep_going=keep_going)
             click.echo(encodable(told, sys.stdout.encoding or "utf-8"), nl=False)
             continue
         found = study(
@@ -234,65 +236,3 @@ def _write(name: str, path: Path, content: bytes) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(str(path), reason, f"give --{name} a file that can be written") from error
-
-
-def collected(
-    app: str | None = None, host: str | None = None, *, every_life: bool = False
-) -> list[Inputs]:
-    """What was collected last of each app and host, or of *app* and *host* only.
-
-    With *every_life* all that was ever collected of them, life by life.
-
-    What an app's children wrote is left out unless asked for by its name (``app+program``). Raises
-    `UsageError` where nothing was collected.
-    """
-    from memops.store import Store
-
-    with Store.open() as store:
-        told = [each for each in store.artifacts(app, host) if each.kind in {"heap", *MEMORY_KINDS}]
-        heaps = [each for each in told if each.kind == "heap"]
-        owners = dict.fromkeys((each.app, each.host) for each in (heaps if every_life else told))
-        parents = [owner for owner in owners if app or "+" not in owner[0]]
-        if not parents:
-            which = " of ".join(filter(None, (app, host))) or "nothing"
-            what = "nothing was collected yet" if which == "nothing" else f"nothing of {which} here"
-            raise UsageError("analyze", what, "memops collect it, or name heap files")
-        groups: dict[tuple[str, ...], list[Artifact]] = {}
-        for each in heaps if every_life else told:
-            if (each.app, each.host) in parents:
-                key = (each.app, each.host, each.life if every_life else "")
-                groups.setdefault(key, []).append(each)
-        return [_newest(store, group) for group in groups.values()]
-
-
-def _newest(store: Store, told: Sequence[Artifact]) -> Inputs:
-    """The lives that the last snapshot with heap profiles told of, of one app on one host.
-
-    Where no snapshot has any, those that the last snapshot told of.
-    """
-    import json
-
-    from memops.profile.study import Inputs
-    from memops.store import names
-
-    heaps = [each for each in told if each.kind == "heap"]
-    last = (heaps or told)[-1]
-    lives = {each.life for each in heaps or told if each.taken == last.taken}
-    found = [each for each in store.artifacts(last.app, last.host) if each.life in lives]
-    build_ids: dict[str, str] = {}
-    for each in found:
-        if each.kind == "build-ids":
-            build_ids.update(json.loads(store.path(each).read_bytes()))
-    memory = of_last_life(store, found)
-    return Inputs(
-        memory=[store.path(each) for each in memory],
-        dumps=[store.path(each) for each in found if each.kind == "heap"],
-        times={store.path(each): each.mtime for each in found if each.kind in {"heap", "perfmap"}}
-        | {store.path(each): names.when(each.taken).timestamp() for each in memory},
-        app=last.app,
-        host=last.host,
-        life=last.life,
-        symbols=[store.root / "elf"],
-        perf_maps=[store.path(each) for each in found if each.kind == "perfmap"],
-        build_ids=build_ids,
-    )

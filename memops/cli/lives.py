@@ -51,10 +51,9 @@ class Several(NamedTuple):
         if self.across_restarts:
             show_restarts(subjects, view, style, window=window, keep_going=keep_going)
             return []
-        apps = by_app(each for each in subjects if each.dumps)
-        fleets = [] if self.each or alone else [each for each in apps if len(each[1]) > 1]
+        fleets = [] if self.each or alone else list(filter(_has_hosts, by_app(subjects)))
         told = [each for _, inputs in fleets for each in inputs]
-        rest = [each for each in subjects if each not in told]
+        rest = sorted((each for each in subjects if each not in told), key=lambda e: not e.dumps)
         show_fleets(fleets, self.labels, view, style, window=window, keep_going=keep_going)
         if fleets and rest:
             _gap(1, style)
@@ -73,16 +72,6 @@ def several_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):  # fmt: skip
         command = option(command)
     return command
-
-
-def given_hosts(files: Sequence[Path]) -> list[Inputs]:
-    """The dumps in *files* by host: a directory is one, and files alone are all of one."""
-    from memops.profile.study import Inputs
-
-    alone = [path for path in files if not path.is_dir()]
-    places = dict.fromkeys(path for path in files if path.is_dir())
-    hosts = [Inputs([path], host=str(path)) for path in places]
-    return [*hosts, Inputs(alone)] if alone else hosts
 
 
 def is_fleet(files: Sequence[Path]) -> bool:
@@ -105,6 +94,8 @@ def show_fleets(
     """Print a report on each of *apps*, over all its hosts."""
     if not apps:
         return
+    from dataclasses import replace
+
     from memops.profile.fleet.fleet import fleet
     from memops.profile.fleet.lives import read_lives
     from memops.report.fleet import fleet_text
@@ -114,6 +105,13 @@ def show_fleets(
         _gap(at, style)
         read = read_lives(inputs, window=window, keep_going=keep_going)
         found = fleet(app, read.hosts, labels, read.notes)
+        if any(each.memory for each in inputs):
+            from memops.profile.fleet.memory import memory_of
+            from memops.profile.fleet.resident import read_resident
+
+            rss = read_resident(inputs, window=window, keep_going=keep_going)
+            memory = memory_of(found.hosts, rss.hosts, inputs, keep_going=keep_going)
+            found = replace(found, memory=memory, notes=(*found.notes, *rss.notes))
         say((fleet_json if style == "json" else fleet_text)(found, view))
 
 
@@ -139,6 +137,11 @@ def show_restarts(
             found = restarts(app, host, read.notes if host is read.hosts[0] else ())
             say((restarts_json if style == "json" else restarts_text)(found, view))
             shown += 1
+
+
+def _has_hosts(app: tuple[str, Sequence[Inputs]]) -> bool:
+    """Whether there are dumps of several hosts of *app*."""
+    return len({each.host for each in app[1] if each.dumps}) > 1
 
 
 def by_app(subjects: Iterable[Inputs]) -> list[tuple[str, list[Inputs]]]:

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from memops.profile.growth.window import Window
     from memops.profile.study import Inputs
     from memops.report.view import View
-    from memops.store import Artifact, Store
 
 MEMORY_KINDS = frozenset(
     (
@@ -40,17 +40,12 @@ def given_files(paths: Sequence[Path], *, keep_going: bool) -> Inputs:
     return Inputs(found.dumps, memory=found.memory, perf_maps=found.perf_maps)
 
 
-def of_last_life(store: Store, found: Sequence[Artifact]) -> list[Artifact]:
-    """Of *found* what tells of the memory of the last life: two lives are not compared.
-
-    Not all that is collected does: a cgroup's events, and a file that stayed empty because the JVM
-    does not know the question, are passed over.
-    """
-    from memops.profile.memory import kinds
-
-    memory = [each for each in found if each.kind in MEMORY_KINDS]
-    last = [each for each in memory if each.life == memory[-1].life]
-    return [each for each in last if kinds.sniff(store.path(each)) != kinds.UNKNOWN]
+def given_hosts(files: Sequence[Path], *, keep_going: bool = False) -> list[Inputs]:
+    """What is in *files* by host: a directory is one, and files alone are all of one."""
+    alone = [path for path in files if not path.is_dir()]
+    places = dict.fromkeys(path for path in files if path.is_dir())
+    hosts = [given_files([path], keep_going=keep_going)._replace(host=str(path)) for path in places]
+    return [*hosts, given_files(alone, keep_going=keep_going)] if alone else hosts
 
 
 def inspected(
@@ -59,16 +54,17 @@ def inspected(
     view: View,
     written: Mapping[str, Path] | None,
     *,
+    window: Window | None,
     keep_going: bool,
 ) -> str:
-    """The report on *subject*, of which there are no heap profiles.
+    """The report on *subject*, of which there are no heap profiles, by its files of the *window*.
 
     Raises `UsageError` for a *style*, and for files *written*, that need them.
     """
-    from memops.profile.inspection import inspect
+    from memops.profile.inspection import inspect_alone
     from memops.report import INSPECTIONS
 
     if style not in INSPECTIONS or written:
         name = next(iter(written or ()), style)
         raise UsageError(f"--{name}", "needs heap profiles, and there are none", "give .heap files")
-    return INSPECTIONS[style](inspect(subject, keep_going=keep_going), view)
+    return INSPECTIONS[style](inspect_alone(subject, window, keep_going=keep_going), view)

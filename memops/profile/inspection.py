@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from memops.profile.growth.window import nothing_then, resolved
+from memops.profile.study import newest, time_of
 from memops.profile.verdict.collect import read_snapshots
 from memops.profile.verdict.evidence import Evidence, HeapGrowth, Subject
 from memops.profile.verdict.judge import judge
 
 if TYPE_CHECKING:
+    from memops.profile.growth.window import Window
     from memops.profile.study import Inputs
     from memops.profile.verdict.values import Verdict
 
@@ -28,6 +31,28 @@ class Inspection:
     rss: tuple[int | None, ...]
     pid: int | None = None
     notes: tuple[str, ...] = ()
+
+
+def within(inputs: Inputs, window: Window | None, latest: float) -> Inputs:
+    """*inputs* with those files of memory that are of the *window*, of which durations end at *latest*."""
+    span = resolved(window, latest)
+    return inputs._replace(
+        memory=[path for path in inputs.memory if span.holds(time_of(path, inputs))]
+    )
+
+
+def inspect_alone(
+    inputs: Inputs, window: Window | None = None, *, keep_going: bool = False
+) -> Inspection:
+    """The verdict on *inputs* without heap profiles, by the files of the *window*.
+
+    Durations are before the newest of them. Raises `UsageError` where it leaves none.
+    """
+    then = within(inputs, window, newest([inputs]))
+    if window and not then.memory:
+        times = [time_of(path, inputs) for path in inputs.memory]
+        raise nothing_then(window, times, "files that tell of memory was taken")
+    return inspect(then, keep_going=keep_going)
 
 
 def inspect(

@@ -139,19 +139,27 @@ def study(
         before=0 if single else found.before_live,
         compared=tuple(found.paths),
     )
-    return _judged(whole, keep_going=keep_going) if inputs.memory else whole
+    return _judged(whole, window, keep_going=keep_going) if inputs.memory else whole
 
 
-def _judged(found: Study, *, keep_going: bool) -> Study:
-    """*found* with the verdict that the files beside the heap profiles make possible."""
-    from memops.profile.inspection import inspect  # noqa: PLC0415 - mostly there are none
+def _judged(found: Study, window: Window | None, *, keep_going: bool) -> Study:
+    """*found* with the verdict that the files beside the heap profiles make possible.
+
+    Those files count that are of the *window*.
+    """
+    from memops.profile.inspection import inspect, within  # noqa: PLC0415 - mostly there are none
     from memops.profile.verdict.growth import heap_growth  # noqa: PLC0415
 
+    inputs = within(found.inputs, window, newest([found.inputs]))
+    if not inputs.memory:
+        many = len(found.inputs.memory)
+        note = f"no verdict: none of {many} files that tell of memory is of that time"
+        return found._replace(notes=(*found.notes, note))
     growth = None
     if not found.filters:  # else the analysis is of some stacks only
         threads = {name: size for name, (_, size) in read_heap(found.last).live_by_thread().items()}
         growth = heap_growth(found.analysis, found.series, threads, found.process.dumps)
-    seen = inspect(found.inputs, growth=growth, pid=found.process.pid, keep_going=keep_going)
+    seen = inspect(inputs, growth=growth, pid=found.process.pid, keep_going=keep_going)
     return found._replace(verdict=seen.verdict, notes=(*found.notes, *seen.notes))
 
 
@@ -175,7 +183,7 @@ def _runs(inputs: Inputs, pid: int | None, reader: Reader, window: Window | None
         raise UsageError(f"pid {pid}", "no dumps of this process", f"there are: {known}")
     runs = [run for group in wanted if (run := find_run(group, reader))]
     if not runs:
-        raise UsageError("analyze", "none of the files can be used", reader.left_out[0])
+        raise UsageError("heap profiles", "none of the files can be used", reader.left_out[0])
     return runs
 
 
@@ -207,6 +215,15 @@ def time_of(path: Path, inputs: Inputs) -> float:
     """When the dump at *path* was written, in seconds since the epoch."""
     time = inputs.times.get(path)
     return path.stat().st_mtime if time is None else time
+
+
+def newest(inputs: Sequence[Inputs]) -> float:
+    """When the newest dump of *inputs* was written, or the newest file of memory if there are no dumps.
+
+    Durations of a window are before it. The epoch, if there are no files at all.
+    """
+    dumps = [time_of(each.path, one) for one in inputs for each in find_dumps(one.dumps)]
+    return max(dumps or [time_of(path, one) for one in inputs for path in one.memory], default=0.0)
 
 
 def _conflicts(words: Vocabulary, jit: JitSymbols) -> list[str]:

@@ -5,65 +5,89 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from memops.profile.fleet.comparison import FELL, ROSE, TOO_EARLY
+from memops.profile.fleet.comparison import FELL, NO_CHANGE, ROSE, TOO_EARLY
 from memops.report.rates import (
-    bounds,
     columns,
-    mean,
     moment,
     nameless,
     notes,
+    pace_of,
     pair,
     paragraphs,
-    unit,
 )
 from memops.report.text import clip
 from memops.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from memops.profile.fleet.comparison import Change, Comparison, HostChange
     from memops.profile.fleet.lives import Life
+    from memops.report.rates import Pace
     from memops.report.view import View
 
 
 _MINOR = 0.01
 _NAMED = 3  # hosts in a note
+_WIDE = 96  # columns, below which a table has no room for both bounds and names
 
 
 def comparison_text(found: Comparison, view: View) -> str:
     """*found* in lines that fit the *view*, with its top functions and hosts."""
     rates = [rate for host in found.hosts for rate in (host.change.before, host.change.after)]
-    per, name = unit(rates)
+    pace = pace_of(rates, view.unit)
     shown = [row for row in found.rows if _matters(row.change, found.whole)][: view.top]
     blocks = [
-        _sentences(found, view, per, name),
-        _table("host", _hosts(found), view, per, name),
-        _table("function", [(pair(row.calls), row.change) for row in shown], view, per, name),
-        notes((*_remarks(found), *nameless(row.calls for row in shown), *found.notes), view.width),
+        _sentences(found, view, pace),
+        table("host", _hosts(found), view, pace),
+        table("function", [(pair(row.calls), row.change) for row in shown], view, pace),
+        [*_resident(found, view, pace)],
+        notes((*_remarks(found), *_resident_remarks(found), *nameless(row.calls for row in shown), *found.notes), view.width),
         [f"next: {_next(found)}"],
     ]  # fmt: skip
     return paragraphs(blocks)
 
 
-def verdict(change: Change) -> str:
+def _resident(found: Comparison, view: View, pace: Pace) -> Iterator[str]:
+    """The RSS beside the live bytes, and what it means if they disagree."""
+    if found.resident is None:
+        return
+    from memops.report.resident import beside  # noqa: PLC0415 - it needs the words of this module
+
+    yield from beside(found.resident, view, pace)
+    fell = {each.host for each in found.hosts if each.change.verdict == FELL}
+    stays = [each.host for each in found.resident.hosts
+             if each.host in fell and each.change.verdict in {ROSE, NO_CHANGE}]  # fmt: skip
+    if stays:
+        where = f" on {', '.join(stays[:_NAMED])}" if any(stays) else ""
+        yield f"RSS does not follow{where}: malloc keeps what is freed, or profiles lack what grows"
+
+
+def _resident_remarks(found: Comparison) -> Iterator[str]:
+    hosts = found.resident.hosts if found.resident else ()
+    for each in silent([(each.host, each.change) for each in hosts], "three snapshots"):
+        yield f"RSS: {each}"
+
+
+def verdict(change: Change, what: str = "dump") -> str:
     """The verdict in words: ``too early to tell (3 more dumps)``."""
     if change.verdict != TOO_EARLY or not change.more:
         return change.verdict
-    return f"{TOO_EARLY} ({change.more} more dump{'s' * (change.more != 1)})"
+    return f"{TOO_EARLY} ({change.more} more {what}{'s' * (change.more != 1)})"
 
 
-def _sentences(found: Comparison, view: View, per: int, name: str) -> list[str]:
+def _sentences(found: Comparison, view: View, pace: Pace) -> list[str]:
     whole, told = found.whole, verdict(found.whole)
     grew = f"growth {told}" if whole.verdict in {FELL, ROSE} else told
     lines = [f"{_place(found)}: {grew}"]
     if whole.before and whole.after:
-        lines[0] += f": {mean(whole.before, per)} {name} before, {mean(whole.after, per)} after"
+        lines[0] += (
+            f": {pace.mean(whole.before)} {pace.name} before, {pace.mean(whole.after)} after"
+        )
     if whole.difference:
         lines.append(
-            f"difference: {mean(whole.difference, per)} {name}, "
-            f"with 95 % in {bounds(whole.difference, per)}"
+            f"difference: {pace.mean(whole.difference)} {pace.name}, "
+            f"with 95 % in {pace.bounds(whole.difference)}"
         )
     return [clip(line, view.width) for line in [*lines, *_spans(found)]]
 
@@ -115,39 +139,48 @@ def _matters(change: Change, whole: Change) -> bool:
     return _size(change) > _MINOR * _size(whole)
 
 
-def _table(
-    what: str, changes: list[tuple[str, Change]], view: View, per: int, name: str
-) -> list[str]:
+def table(what: str, changes: Sequence[tuple[str, Change]], view: View, pace: Pace) -> list[str]:
+    """The *changes* by what they are of, a ``host`` or a ``function``; on a narrow view without bounds."""
     if not changes:
         return []
-    head = (f"before, {name}", "after", "difference, 95 %", "verdict", what)
-    rows = [
-        (mean(each.before, per), mean(each.after, per), bounds(each.difference, per) or "-",
-         verdict(each), label)
-        for label, each in changes[: view.top]
-    ]  # fmt: skip
-    lines = columns([head, *rows], view.width)
+    head = (f"before, {pace.name}", "after", "difference, 95 %", "verdict", what)
+    rows = [head, *(_change(label, each, pace) for label, each in changes[: view.top])]
+    if view.width < _WIDE:
+        rows = [(*row[:2], *row[3:]) for row in rows]
+    lines = columns(rows, view.width)
     if changes[view.top :] and what == "host":
         lines.append(f"... and {len(changes) - view.top} more hosts; --top shows more")
     return lines
 
 
+def _change(label: str, each: Change, pace: Pace) -> tuple[str, ...]:
+    """A row of the table, the verdict in few words, so that the label beside it is not cut off."""
+    told = f"too early ({each.more} more)" if each.more else each.verdict
+    bounds = pace.bounds(each.difference) or "-"
+    return pace.mean(each.before), pace.mean(each.after), bounds, told, label
+
+
 def _remarks(found: Comparison) -> Iterator[str]:
     """Hosts that count for nothing, and what looks like growth but may be none."""
-    silent: dict[str, list[str]] = {}
-    for each in found.hosts:
-        sides = {"before": each.change.before, "after": each.change.after}
-        few = " and ".join(name for name, rate in sides.items() if rate is None)
-        if few:
-            silent.setdefault(few, []).append(each.host)
-    for few, hosts in silent.items():
-        more = f" and {len(hosts) - _NAMED} more" if hosts[_NAMED:] else ""
-        named = f"{', '.join(hosts[:_NAMED])}{more}"
-        yield f"fewer than two dumps of a life {few}, so not in the sum: {named}"
+    yield from silent([(each.host, each.change) for each in found.hosts], "two dumps")
     rose = [found.whole, *(row.change for row in found.rows)]
     if any(each.verdict == ROSE for each in rose) and any(map(_restarted, found.hosts)):
         what = "the app was restarted in between: caches that fill look like growth"
         yield f"{what}; let --after begin later"
+
+
+def silent(hosts: Sequence[tuple[str, Change]], least: str) -> Iterator[str]:
+    """Which *hosts* count for nothing, for a life has not as much as the *least*: ``two dumps``."""
+    found: dict[str, list[str]] = {}
+    for host, change in hosts:
+        sides = {"before": change.before, "after": change.after}
+        few = " and ".join(name for name, rate in sides.items() if rate is None)
+        if few:
+            found.setdefault(few, []).append(host or "the only host")
+    for few, names in found.items():
+        more = f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
+        named = f"{', '.join(names[:_NAMED])}{more}"
+        yield f"fewer than {least} of a life {few}, so not in the sum: {named}"
 
 
 def _restarted(each: HostChange) -> bool:

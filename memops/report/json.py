@@ -36,23 +36,23 @@ def as_object(study: Study, view: View) -> dict[str, object]:
         "app": study.inputs.app,
         "host": study.inputs.host,
         "life": study.inputs.life,
-        "process": _plain(study.process),
+        "process": plain(study.process),
         "first": str(study.first) if study.first else None,
         "last": str(study.last),
         "interval": study.interval,
         "is_growth": analysis.is_growth,
-        "live": _plain(analysis.live),
-        "growth": _plain(analysis.growth),
-        "culprits": _plain(analysis.culprits),
-        "functions": _plain(analysis.functions),
+        "live": plain(analysis.live),
+        "growth": plain(analysis.growth),
+        "culprits": plain(analysis.culprits),
+        "functions": plain(analysis.functions),
         "stacks": [_stack(each) for each in analysis.stacks],
         "unnamed": [{"reason": reason, "bytes": size} for reason, size in analysis.unnamed],
-        "others": _plain(study.others),
+        "others": plain(study.others),
         "notes": list(study.notes),
-        "java": _plain(study.java),
+        "java": plain(study.java),
         "view": _view(study, view),
         "series": _series(study.series) if study.series else None,
-        "verdict": _plain(study.verdict),
+        "verdict": plain(study.verdict),
     }
 
 
@@ -66,7 +66,7 @@ def inspection_json(found: Inspection, _view: View) -> str:
 
     about = {name: getattr(found.inputs, name) for name in ("app", "host", "life")}
     told = {
-        name: _plain(getattr(found, name)) for name in ("pid", "times", "rss", "verdict", "notes")
+        name: plain(getattr(found, name)) for name in ("pid", "times", "rss", "verdict", "notes")
     }
     return json.dumps({"schema": SCHEMA, **about, **told}, ensure_ascii=False) + "\n"
 
@@ -77,32 +77,32 @@ def _view(study: Study, view: View) -> object:
         return None
     from memops.report.asked import asked  # noqa: PLC0415 - hardly ever
 
-    return _plain(asked(study, view))
+    return plain(asked(study, view))
 
 
 def _series(series: Series) -> object:
-    plain = {name: _plain(value) for name, value in series._asdict().items() if name != "stacks"}
+    told = {name: plain(value) for name, value in series._asdict().items() if name != "stacks"}
     stacks = [
-        {"calls": _plain(each.calls), "sizes": _plain(each.sizes), "trend": _plain(each.trend)}
+        {"calls": plain(each.calls), "sizes": plain(each.sizes), "trend": plain(each.trend)}
         for each in series.stacks
     ]
-    return plain | {"stacks": stacks}
+    return told | {"stacks": stacks}
 
 
 def _stack(stack: Grown) -> object:
-    return {"calls": _plain(stack.calls), "amount": _plain(stack.amount)}
+    return {"calls": plain(stack.calls), "amount": plain(stack.amount)}
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """*value* as JSON knows it: records by the names of their fields, tuples as lists."""
     if is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Call):
         return value.told()
     if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
+        return {name: plain(each) for name, each in value.items()}
     if isinstance(value, tuple):
         names = getattr(value, "_fields", None)
-        items = [_plain(each) for each in value]
+        items = [plain(each) for each in value]
         return dict(zip(names, items, strict=True)) if names else items
     return value

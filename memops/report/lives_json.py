@@ -8,10 +8,14 @@ a function and its caller, each with ``function``, ``module`` and ``reason``. A 
 ``fleet``: ``rate`` of all hosts, ``hosts`` (``host``, ``life``, ``rate``), and ``functions`` with
 ``rate``, ``live``, ``hosts`` (``host``, ``rate``), ``growing`` (hosts), ``outliers`` (``host``, ``rate``,
 ``median``, ``deviation``), ``only`` (``name``, ``value``, ``grows``) and ``first`` (null, or ``host``
-and ``time``). ``restarts``: ``host``, ``lives`` with their ``rate``, and ``functions`` with ``rates``
+and ``time``). Where files told of a host's memory it has ``memory`` (else null): ``rss`` (bytes), ``rate`` of the RSS, and
+``findings`` and ``waterfall`` as in ``analyze.schema.json``; ``unprofiled`` are hosts with memory only.
+``restarts``: ``host``, ``lives`` with their ``rate``, and ``functions`` with ``rates``
 and ``live`` by life, ``since``, ``always``, ``grows_since`` and ``stopped``. ``comparison``: a change
 (``before``, ``after``, ``difference``, ``verdict``, ``more``) of the ``whole``, of ``hosts`` and of
-``functions``.
+``functions``; ``resident`` is null, or the changes of the RSS: ``whole`` and ``hosts``. ``resident``: those alone,
+where there are no heap profiles; a life of it has ``pids``, ``source``, ``first``, ``last``, ``snapshots`` and
+``rss`` (bytes, the last).
 """
 
 from __future__ import annotations
@@ -19,13 +23,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from memops.report.json import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from memops.profile.fleet.comparison import Change, Comparison
+    from memops.profile.fleet.comparison import Change, Comparison, ResidentComparison
     from memops.profile.fleet.fleet import Fleet, FleetRow
     from memops.profile.fleet.lives import HostLives, Life
+    from memops.profile.fleet.memory import HostMemory
     from memops.profile.fleet.rates import Rate
+    from memops.profile.fleet.resident import ResidentHost
     from memops.profile.fleet.restarts import Restarts
     from memops.profile.growth.naming import Call
     from memops.report.view import View
@@ -36,10 +44,13 @@ SCHEMA = 1
 def fleet_json(fleet: Fleet, _view: View) -> str:
     """*fleet* as one line of JSON."""
     rates = fleet.whole.hosts if fleet.whole else {}
+    memory = {each.host: _memory(each) for each in fleet.memory}
     return _line("fleet", fleet.app, fleet.notes, {
         "rate": _rate(fleet.whole.rate if fleet.whole else None),
-        "hosts": [{"host": host.host, "life": _life(host.last), "rate": _rate(rates.get(host.host))}
-                  for host in fleet.hosts],
+        "hosts": [{"host": host.host, "life": _life(host.last), "rate": _rate(rates.get(host.host)),
+                   "memory": memory.get(host.host)} for host in fleet.hosts],
+        "unprofiled": [{"host": each.host, "memory": memory[each.host]}
+                       for each in fleet.memory if not each.profiled],
         "functions": list(map(_fleet_row, fleet.rows)),
     })  # fmt: skip
 
@@ -71,7 +82,13 @@ def comparison_json(found: Comparison, _view: View) -> str:
             for each in found.hosts
         ],
         "functions": [{"calls": _calls(row.calls)} | _change(row.change) for row in found.rows],
+        "resident": _resident(found.resident) if found.resident else None,
     })  # fmt: skip
+
+
+def resident_json(found: ResidentComparison, _view: View) -> str:
+    """*found* as one line of JSON."""
+    return _line("resident", found.app, found.notes, _resident(found))
 
 
 def _line(kind: str, app: str, notes: Iterable[str], rest: dict[str, object]) -> str:
@@ -101,6 +118,33 @@ def _change(change: Change) -> dict[str, object]:
 
 def _lives(host: HostLives | None) -> list[dict[str, object]]:
     return [_life(life) for life in host.lives] if host else []
+
+
+def _resident(found: ResidentComparison) -> dict[str, object]:
+    return {
+        "whole": _change(found.whole),
+        "hosts": [
+            {"host": each.host, "lives_before": _resident_lives(each.before),
+             "lives_after": _resident_lives(each.after)} | _change(each.change)
+            for each in found.hosts
+        ],
+    }  # fmt: skip
+
+
+def _resident_lives(host: ResidentHost | None) -> list[dict[str, object]]:
+    return [
+        {
+            "pids": sorted(life.pids), "source": life.source, "first": life.moments[0],
+            "last": life.moments[-1], "snapshots": len(life.moments), "rss": life.sizes[-1],
+        }
+        for life in (host.lives if host else ())
+    ]  # fmt: skip
+
+
+def _memory(found: HostMemory) -> dict[str, object]:
+    verdict = found.verdict
+    told = {"findings": plain(verdict.findings), "waterfall": plain(verdict.waterfall)}
+    return {"rss": found.rss, "rate": _rate(found.rate)} | told
 
 
 def _life(life: Life) -> dict[str, object]:

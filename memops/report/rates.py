@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from memops.report.safe import printable
 from memops.report.text import clip, short_module
@@ -20,25 +20,37 @@ _REASONS = 2
 _SHORT = 300  # seconds of dumps, below which rates are by the minute
 
 
-def unit(rates: Iterable[Rate | None]) -> tuple[int, str]:
-    """The seconds to tell *rates* by, and their name: hours, or minutes where dumps span less."""
+class Pace(NamedTuple):
+    """How rates are told: by so many *seconds*, which have a *name*, in a *unit* of `UNITS`."""
+
+    seconds: int
+    name: str
+    unit: str = "auto"
+
+    def size(self, size: float) -> str:
+        """*size* bytes: ``4.8 MiB``."""
+        return format_size(size, self.unit)
+
+    def signed(self, rate: float) -> str:
+        """Bytes a second with their sign: ``+4.8 MiB``."""
+        told = self.size(self.seconds * rate)
+        return told if told.startswith("-") else f"+{told}"
+
+    def mean(self, rate: Rate | None) -> str:
+        """How much it grows; a dash where that is not known."""
+        return self.signed(rate.mean) if rate else "-"
+
+    def bounds(self, rate: Rate | None) -> str:
+        """Between what the truth lies with 95 %: ``4.3 MiB .. 5.4 MiB``."""
+        if rate is None:
+            return ""
+        return " .. ".join(self.size(self.seconds * each) for each in (rate.low, rate.high))
+
+
+def pace_of(rates: Iterable[Rate | None], unit: str = "auto") -> Pace:
+    """How to tell *rates*: by the hour, or by the minute where dumps span less."""
     longest = max((each.seconds for each in rates if each), default=_HOUR)
-    return (_HOUR, "an hour") if longest >= _SHORT else (60, "a minute")
-
-
-def signed(size: float) -> str:
-    """*size* bytes with its sign: ``+4.8 MiB``."""
-    return f"+{format_size(size)}" if size >= 0 else format_size(size)
-
-
-def mean(rate: Rate | None, per: int) -> str:
-    """How much it grows in *per* seconds; a dash where that is not known."""
-    return signed(per * rate.mean) if rate else "-"
-
-
-def bounds(rate: Rate | None, per: int) -> str:
-    """Between what the truth lies with 95 %: ``4.3 MiB .. 5.4 MiB``."""
-    return f"{format_size(per * rate.low)} .. {format_size(per * rate.high)}" if rate else ""
+    return Pace(_HOUR, "an hour", unit) if longest >= _SHORT else Pace(60, "a minute", unit)
 
 
 def called(calls: Sequence[Call]) -> str:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memops.profile.growth.naming import Call
-from memops.report.rates import bounds, called, columns, mean, moment, pair, unit
+from memops.report.rates import called, columns, moment, pace_of, pair
+from memops.report.view import UNITS
 from tests.profile.fleet.test_rates import RATES
 
 if TYPE_CHECKING:
@@ -34,14 +35,14 @@ def test_names_of_strangers_cannot_write_to_the_terminal(function: str, module: 
     assert all(len(line) <= 60 for line in lines[1:])
 
 
-@given(st.lists(st.none() | RATES, max_size=4))
-def test_any_rate_can_be_told(rates: list[Rate | None]) -> None:
-    per, name = unit(rates)
+@given(st.lists(st.none() | RATES, max_size=4), st.sampled_from(UNITS))
+def test_any_rate_can_be_told_in_any_unit(rates: list[Rate | None], unit: str) -> None:
+    pace = pace_of(rates, unit)
 
-    assert (per, name) in {(3600, "an hour"), (60, "a minute")}
+    assert (pace.seconds, pace.name) in {(3600, "an hour"), (60, "a minute")}
     for each in rates:
-        assert mean(each, per)
-        assert (bounds(each, per) == "") == (each is None)
+        assert pace.mean(each).endswith("" if unit == "auto" or each is None else f" {unit}")
+        assert (pace.bounds(each) == "") == (each is None)
 
 
 def test_columns_stand_below_each_other() -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from memops.profile.fleet.lives import most_changed
 from memops.profile.fleet.rates import Rate, difference, further, total
+from memops.profile.fleet.resident import LEAST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from memops.profile.fleet.lives import HostLives
+    from memops.profile.fleet.resident import ResidentHost
     from memops.profile.growth.naming import Call, Codes
 
 FELL, ROSE, NO_CHANGE = "fell", "rose", "no change shown"
@@ -63,11 +65,35 @@ class HostChange:
 
 
 @dataclass(frozen=True, slots=True)
+class ResidentChange:
+    """The *change* of the RSS on a *host*, with what memory files told in both windows."""
+
+    host: str
+    before: ResidentHost | None
+    after: ResidentHost | None
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class ResidentComparison:
+    """The RSS of an *app* before and after: all *hosts* together (*whole*), and each alone.
+
+    Only hosts whose slope is known in both windows count for the whole.
+    """
+
+    app: str
+    whole: Change
+    hosts: tuple[ResidentChange, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """An *app* before and after: all *hosts* together (*whole*), each alone, and the *rows*.
 
     Only hosts with dumps in both windows count for the whole and the rows, which are by how fast
-    they grew before or grow after, the fastest first.
+    they grew before or grow after, the fastest first. *resident* is the RSS beside it, where files
+    told it.
     """
 
     app: str
@@ -75,10 +101,15 @@ class Comparison:
     hosts: tuple[HostChange, ...]
     rows: tuple[ComparisonRow, ...]
     notes: tuple[str, ...]
+    resident: ResidentComparison | None = None
 
 
 def compare(
-    app: str, before: Sequence[HostLives], after: Sequence[HostLives], notes: Sequence[str] = ()
+    app: str,
+    before: Sequence[HostLives],
+    after: Sequence[HostLives],
+    notes: Sequence[str] = (),
+    resident: ResidentComparison | None = None,
 ) -> Comparison:
     """*app* on the hosts of *before* and *after*, which were read with one lexicon."""
     sides = [{each.host: each for each in side} for side in (before, after)]
@@ -90,14 +121,35 @@ def compare(
     rows = [_row(codes, pairs) for codes in most_changed(both, _CANDIDATES)]
     ordered = sorted(rows, key=lambda row: (-_fastest(row.change), row.calls))
     whole = change([one.whole() for one, _ in pairs], [other.whole() for _, other in pairs])
-    return Comparison(app, whole, hosts, tuple(ordered), tuple(notes))
+    return Comparison(app, whole, hosts, tuple(ordered), tuple(notes), resident)
 
 
-def change(before: Sequence[Rate | None], after: Sequence[Rate | None]) -> Change:
-    """What became of the rates of hosts, those of the same host in the same place."""
+def compare_resident(
+    app: str,
+    before: Sequence[ResidentHost],
+    after: Sequence[ResidentHost],
+    notes: Sequence[str] = (),
+) -> ResidentComparison:
+    """The RSS of *app* on the hosts of *before* and *after*."""
+    sides = [{each.host: each for each in side} for side in (before, after)]
+    names = dict.fromkeys(name for side in sides for name in side)
+    hosts = tuple(_resident(name, *(side.get(name) for side in sides)) for name in names)
+    both = [each.change for each in hosts if each.change.difference]
+    whole = change([each.before for each in both], [each.after for each in both], least=LEAST)
+    whole = hosts[0].change if len(hosts) == 1 else whole
+    return ResidentComparison(app, whole, hosts, tuple(notes))
+
+
+def change(
+    before: Sequence[Rate | None], after: Sequence[Rate | None], *, least: int = 2
+) -> Change:
+    """What became of the rates of hosts, those of the same host in the same place.
+
+    It takes *least* moments of a life for a rate.
+    """
     one, other = _sum(before), _sum(after)
     if one is None or other is None:
-        missing = 0 if one is None else max(2 - (other.dumps if other else 0), 1)
+        missing = 0 if one is None else max(least - (other.dumps if other else 0), 1)
         return Change(one, other, None, TOO_EARLY, missing)
     found = difference(one, other)
     if found.high < 0:
@@ -133,6 +185,14 @@ def _sum(rates: Sequence[Rate | None]) -> Rate | None:
 def _host(name: str, before: HostLives | None, after: HostLives | None) -> HostChange:
     rates = [[side.whole()] if side else [] for side in (before, after)]
     return HostChange(name, before, after, change(*rates))
+
+
+def _resident(name: str, before: ResidentHost | None, after: ResidentHost | None) -> ResidentChange:
+    rates = [[side.rate()] if side else [] for side in (before, after)]
+    found = change(*rates, least=LEAST)
+    if after and found.more and found.after is None:  # some of those it takes may be there
+        found = replace(found, more=max(LEAST - len(after.lives[-1].moments), 1))
+    return ResidentChange(name, before, after, found)
 
 
 def _row(codes: Codes, pairs: Sequence[tuple[HostLives, HostLives]]) -> ComparisonRow:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from memops.profile.fleet.lives import Life
+    from memops.profile.fleet.memory import HostMemory
     from memops.profile.growth.naming import Call, Codes
 
 _CANDIDATES = 30  # functions of each host of which the rates are found
@@ -82,7 +83,8 @@ class FleetRow(NamedTuple):
 class Fleet:
     """An *app* on its *hosts*: the *whole*, and the *rows*, those that grow the most first.
 
-    *silent* are hosts whose dumps do not tell of growth; *whole* is None if all are.
+    *silent* are hosts whose dumps do not tell of growth; *whole* is None if all are. *memory* is what
+    files beside the dumps told of hosts, these and such that have no dumps.
     """
 
     app: str
@@ -91,6 +93,7 @@ class Fleet:
     rows: tuple[FleetRow, ...]
     silent: tuple[str, ...]
     notes: tuple[str, ...]
+    memory: tuple[HostMemory, ...] = ()
 
 
 def fleet(

@@ -17,10 +17,10 @@ from memops.profile.growth.condense import Condenser
 from memops.profile.growth.naming import Lexicon, Vocabulary
 from memops.profile.growth.reading import Reading, read_run
 from memops.profile.growth.trend import Times
-from memops.profile.growth.window import within
+from memops.profile.growth.window import resolved, within
 from memops.profile.heap.files import by_process, find_dumps
 from memops.profile.heap.runs import Reader, Run, find_run
-from memops.profile.study import time_of
+from memops.profile.study import newest, time_of
 from memops.profile.symbols.allocator import allocator_module, allocator_test
 from memops.profile.symbols.files import elf_symbols
 from memops.profile.symbols.jit import read_jit_symbols
@@ -154,8 +154,14 @@ def read_lives(
             hosts.append(HostLives(host, lives))
     if not hosts:
         remedy = reader.left_out[0] if reader.left_out else "collect heap profiles first"
-        raise UsageError("analyze", "there is no heap profile that can be used", remedy)
+        raise UsageError("heap profiles", "there is none that can be used", remedy)
     return Read(tuple(hosts), (*reader.left_out, *dict.fromkeys(notes)))
+
+
+def has_dumps(inputs: Sequence[Inputs], window: Window) -> bool:
+    """Whether any dump in *inputs* was written in the *window*, durations being before the newest."""
+    times = (time_of(file.path, each) for each in inputs for file in find_dumps(each.dumps))
+    return any(map(resolved(window, newest(inputs)).holds, times))
 
 
 def most_changed(hosts: Iterable[HostLives], count: int) -> list[Codes]:

@@ -75,7 +75,7 @@ def read_run(
                 reading.notes += _notes(path, *found, run.last)
             reading.take(path, time_of(path), *found)
     if not reading.paths:
-        raise UsageError("analyze", "none of the files can be used", reader.left_out[0])
+        raise UsageError("heap profiles", "none of the files can be used", reader.left_out[0])
     return reading
 
 

@@ -1,10 +1,10 @@
-"""Which dumps of a series count: those written in a window of time."""
+"""Which files of a series count: those written in a window of time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from memops.errors import UsageError
 from memops.units import format_duration, parse_duration
@@ -27,6 +27,19 @@ class Window:
     since: str | None = None
     until: str | None = None
     name: str = ""
+
+
+class Span(NamedTuple):
+    """From *since* to *until* in seconds since the epoch, both included; None: without that end."""
+
+    since: float | None = None
+    until: float | None = None
+
+    def holds(self, time: float) -> bool:
+        """Whether *time* lies in it."""
+        return (self.since is None or self.since <= time) and (
+            self.until is None or time <= self.until
+        )
 
 
 def parse_range(text: str, name: str) -> Window:
@@ -52,22 +65,38 @@ def within(
     Raises `UsageError` where that leaves none, or where a time cannot be understood.
     """
     times = [time_of(each.path) for each in files]
-    newest = max(times)
-    since = _moment(window.since, newest, window.name or "--since")
-    until = _moment(window.until, newest, window.name or "--until")
-    named = window.name or "--since, --until"
-    if since is not None and until is not None and since > until:
-        raise UsageError(named, "it ends before it begins", "write the earlier time first")
-    kept = [
-        each
-        for each, time in zip(files, times, strict=True)
-        if (since is None or since <= time) and (until is None or time <= until)
-    ]
+    span = resolved(window, max(times))
+    kept = [each for each, time in zip(files, times, strict=True) if span.holds(time)]
     if not kept:
-        span = format_duration(newest - min(times))
-        what = f"none of {len(files)} dumps was written then"
-        raise UsageError(named, what, f"they span {span}, and end at {_iso(newest)}")
+        raise nothing_then(window, times, "dumps was written")
     return kept
+
+
+def resolved(window: Window | None, newest: float) -> Span:
+    """What *window* is, if its durations are before *newest*; all times if there is no window.
+
+    Raises `UsageError` where a time cannot be understood, or the end comes first.
+    """
+    if window is None:
+        return Span()
+    span = Span(
+        _moment(window.since, newest, window.name or "--since"),
+        _moment(window.until, newest, window.name or "--until"),
+    )
+    if span.since is not None and span.until is not None and span.since > span.until:
+        raise UsageError(_named(window), "it ends before it begins", "write the earlier time first")
+    return span
+
+
+def nothing_then(window: Window, times: Sequence[float], what: str) -> UsageError:
+    """The error that none of files of *times* is in *window*; *what* they are: ``dumps was written``."""
+    over = format_duration(max(times) - min(times))
+    said = f"none of {len(times)} {what} then"
+    return UsageError(_named(window), said, f"they span {over}, and end at {_iso(max(times))}")
+
+
+def _named(window: Window) -> str:
+    return window.name or "--since, --until"
 
 
 def _moment(text: str | None, newest: float, name: str) -> float | None:

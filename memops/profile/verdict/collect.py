@@ -60,15 +60,16 @@ def read_snapshots(
     tell. Raises `UsageError` for a file that is damaged, of no kind that is known, or of another
     process; with *left_out* such a file is told of there, and the others count.
     """
-    files = list(_look(paths, times, left_out))
+    files = list(look(paths, times, left_out))
     pids: dict[frozenset[int], Path] = {}
     found = [snapshot(each, pids, left_out) for each in _thinned(group(files))]
     return tuple(each for each in found if each.kinds)
 
 
-def _look(
-    paths: Iterable[Path], times: Mapping[Path, float], left_out: list[str] | None
+def look(
+    paths: Iterable[Path], times: Mapping[Path, float], left_out: list[str] | None = None
 ) -> Iterator[File]:
+    """The files at *paths*, but for what a JVM answers that tells nothing; raises as `read_snapshots`."""
     for path in paths:
         try:
             kind = kinds.sniff(path)
@@ -80,7 +81,7 @@ def _look(
             _leave_out(error, left_out)
 
 
-def _pids(content: Content) -> list[int]:
+def pids_of(content: Content) -> list[int]:
     """The pids that *content* tells of: of a container's process its status knows several.
 
     The first is the one on the host, as far as the file knows.
@@ -93,7 +94,7 @@ def _pids(content: Content) -> list[int]:
 
 def _one_process(content: Content, pids: dict[frozenset[int], Path]) -> None:
     """Raise `UsageError` if *content* tells of another process than those with *pids*."""
-    here = frozenset(_pids(content))
+    here = frozenset(pids_of(content))
     for there, path in pids.items():
         if here and not here & there:
             what = f"of process {min(here)}, but {path} is of process {min(there)}"
@@ -194,7 +195,7 @@ def snapshot(
 
 def _merged(pids: tuple[int, ...], content: Content) -> tuple[int, ...]:
     """*pids* and those of *content*; first those of status, which knows the pid on the host."""
-    parts = [pids, _pids(content)]
+    parts = [pids, pids_of(content)]
     status = content.kind == kinds.STATUS
     return tuple(dict.fromkeys(chain(*(reversed(parts) if status else parts))))
 
