@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from memops.cli.main import cli
 from memops.engine.collect import bring
 from memops.engine.probe import Reader
 from memops.errors import StepFailed
@@ -81,3 +83,28 @@ def test_what_is_no_jvm_is_never_asked(tmp_path: Path) -> None:
 
 
 TAKEN = "20261123T205600.123Z"
+
+
+@pytest.mark.jdk
+def test_a_jvm_that_cannot_be_asked_is_collected_from_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Deaf.java").write_text(SLEEPER.replace("Sleeper", "Deaf"))
+    process = subprocess.Popen(["java", "-Xrs", "-Xmx64m", str(tmp_path / "Deaf.java")])
+    maps = Path(f"/proc/{process.pid}/maps")
+    while "/libjvm.so" not in maps.read_text():
+        time.sleep(0.05)
+    (tmp_path / "inventory.yml").write_text(
+        "all: {hosts: {here: {ansible_connection: local, memops_apps: {deaf: {"
+        f"process: {tmp_path}/Deaf.java, shape: envfile, launch_file: /x}}}}}}}}}}\n"
+    )
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    argv = ["collect", "-i", str(tmp_path / "inventory.yml"), "--jvm"]
+    try:
+        done = CliRunner().invoke(cli, [*argv, "-e", "ansible_become=false"])
+    finally:
+        process.kill()
+        process.wait()
+
+    assert done.exit_code == 0, done.output
+    assert f"the JVM {process.pid} cannot be asked: it does not catch SIGQUIT" in done.stderr
