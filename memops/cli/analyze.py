@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from memops.cli.analyze_options import Views, viewed
+from memops.cli.exports import OF_SEVERAL, Exports, write
 from memops.cli.lives import Several, is_fleet, several_options, with_names
 from memops.cli.memory import given_files, given_hosts, inspected
 from memops.cli.options import as_paths as _paths
@@ -103,15 +104,20 @@ def command(
     views, several = take(Views, more), take(Several, more)
     written = {name: path for name, path in more.items() if path}
     window = views.period(since, until)
-    alone = one_process(
+    asked = of_one_process(
         style, [*written, *(["push"] if push_to else [])], views, pid=pid, base=base
     )
+    alone = next((each for each in asked if each not in OF_SEVERAL), "")
+    if several.across_restarts and asked:
+        raise UsageError("--across-restarts", f"is about several lives, and {asked[0]} about one",
+                         "leave one of them out")  # fmt: skip
     found = chosen(
         files, Wanted("analyze", app, host), several, alone, window=window, keep_going=keep_going
     )
     given = with_names(found, symbols, perf_map)
     rest = several.show(given, views.view(top, _width()), style or "text", window=window,
-                        keep_going=keep_going, alone=alone)  # fmt: skip
+                        keep_going=keep_going, alone=alone,
+                        exports=Exports(written, style == "folded", several.host_frames))  # fmt: skip
     show(
         rest,
         style=style or "text",
@@ -127,16 +133,16 @@ def command(
     )
 
 
-def one_process(
+def of_one_process(
     style: str | None, written: Sequence[str], views: Views, *, pid: int | None, base: Path | None
-) -> str:
-    """The option that asks for one process rather than several lives; empty where none does."""
+) -> list[str]:
+    """The options that ask for one process rather than a report on several lives."""
     usual = Views(window=views.window, unit=views.unit)
     asked = {f"--{style}": style not in {None, "json"}, "--pid": pid is not None,
              "--base": base is not None, **{f"--{name}": True for name in written},
              **{f"--{name.replace('_', '-')}": given != getattr(usual, name)
                 for name, given in views._asdict().items()}}  # fmt: skip
-    return next((name for name, given in asked.items() if given), "")
+    return [name for name, given in asked.items() if given]
 
 
 def chosen(
@@ -150,17 +156,14 @@ def chosen(
 ) -> list[Inputs]:
     """What the command line is about: one process, or the lives and hosts of a fleet.
 
-    *alone* is the option that asks for one process. Raises `UsageError` where it excludes what is
-    asked of *several*.
+    *alone* is the option that asks for one process: of several hosts each is told of alone, but for
+    a pid and a base, which say which process it is.
     """
-    if alone and several.across_restarts:
-        raise UsageError("--across-restarts", f"is about several lives, and {alone} about one",
-                         "leave one of them out")  # fmt: skip
     if not files:
         if several.across_restarts:
             return every_life(wanted, profiled=True)
         return newest_lives(wanted, window, fleets=not (alone or several.each))
-    if several.across_restarts or (is_fleet(files) and not (alone or several.each)):
+    if several.across_restarts or (is_fleet(files) and alone not in {"--pid", "--base"}):
         return given_hosts(files, keep_going=keep_going)
     groups = [[path] for path in files] if several.each else [files]
     return [given_files(group, keep_going=keep_going) for group in groups]
@@ -193,7 +196,7 @@ def show(
 
     single = [name for name in written or () if name != "html"]
     if single and len(subjects) > 1:
-        owners = ", ".join(f"{each.app} on {each.host}" for each in subjects)
+        owners = ", ".join(" on ".join(filter(None, (each.app, each.host))) for each in subjects)
         what = f"one file cannot hold all of {owners}"
         raise UsageError(f"--{single[0]}", what, "choose one by --app and --host")
     style = "terminal" if style == "text" and sys.stdout.isatty() else style
@@ -214,12 +217,12 @@ def show(
         click.echo(encodable(FORMATS[style](found, view), sys.stdout.encoding or "utf-8"), nl=False)
         studies.append(found)
         for name in single:
-            _write(name, (written or {})[name], _files().FILES[name](found, view))
+            write(name, (written or {})[name], _files().FILES[name](found, view))
         if push_to:
             click.echo(push(found, push_to), err=True)
     for name, path in (written or {}).items():
         if name not in single and studies:
-            _write(name, path, _files().PAGES[name](studies, view))
+            write(name, path, _files().PAGES[name](studies, view))
 
 
 def _files() -> ModuleType:
@@ -227,12 +230,3 @@ def _files() -> ModuleType:
     from memops.report import files
 
     return files
-
-
-def _write(name: str, path: Path, content: bytes) -> None:
-    """Write *content* to *path* for the option *name*; raises `UsageError` where that cannot be done."""
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UsageError(str(path), reason, f"give --{name} a file that can be written") from error

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from memops.cli.exports import Exports
     from memops.profile.growth.window import Window
     from memops.profile.study import Inputs
     from memops.report.view import View
@@ -25,6 +26,7 @@ class Several(NamedTuple):
     across_restarts: bool = False
     each: bool = False
     label: tuple[str, ...] = ()
+    host_frames: bool = False
 
     @property
     def labels(self) -> dict[str, dict[str, str]]:
@@ -46,6 +48,7 @@ class Several(NamedTuple):
         window: Window | None,
         keep_going: bool,
         alone: str,
+        exports: Exports,
     ) -> list[Inputs]:
         """Print the reports on what are several lives or hosts; what is left to be told of alone."""
         if self.across_restarts:
@@ -54,7 +57,13 @@ class Several(NamedTuple):
         fleets = [] if self.each or alone else list(filter(_has_hosts, by_app(subjects)))
         told = [each for _, inputs in fleets for each in inputs]
         rest = sorted((each for each in subjects if each not in told), key=lambda e: not e.dumps)
-        show_fleets(fleets, self.labels, view, style, window=window, keep_going=keep_going)
+        if self.host_frames and not (fleets and (exports.written or exports.folded)):
+            raise UsageError("--host-frames", "there are no stacks of several hosts to write",
+                             "give --folded, --svg, --speedscope, --csv or --html of several hosts")  # fmt: skip
+        if fleets:
+            exports.one_app_only([*(app for app, _ in fleets), *(each.app for each in rest)])
+        show_fleets(fleets, self.labels, view, style, window=window, keep_going=keep_going,
+                    exports=exports)  # fmt: skip
         if fleets and rest:
             _gap(1, style)
         return rest
@@ -67,6 +76,8 @@ def several_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="A release, say: told if just those hosts grow that have it; repeatable."),
         click.option("--each", is_flag=True,
                      help="A report on each host, where several give one on all of them."),
+        click.option("--host-frames", is_flag=True,
+                     help="The host below its stacks in flame graphs and tables of several."),
         click.option("--across-restarts", is_flag=True,
                      help="The lives of each host side by side: what grows in every one."),
     ):  # fmt: skip
@@ -90,8 +101,9 @@ def show_fleets(
     *,
     window: Window | None,
     keep_going: bool,
+    exports: Exports,
 ) -> None:
-    """Print a report on each of *apps*, over all its hosts."""
+    """Print a report on each of *apps*, over all its hosts, and write what they have together."""
     if not apps:
         return
     from dataclasses import replace
@@ -105,6 +117,10 @@ def show_fleets(
         _gap(at, style)
         read = read_lives(inputs, window=window, keep_going=keep_going)
         found = fleet(app, read.hosts, labels, read.notes)
+        folded = exports.export(found.hosts, inputs, view, window=window, keep_going=keep_going)
+        if exports.folded:
+            say(folded)
+            continue
         if any(each.memory for each in inputs):
             from memops.profile.fleet.memory import memory_of
             from memops.profile.fleet.resident import read_resident
@@ -162,7 +178,7 @@ def say(text: str) -> None:
 
 
 def _gap(at: int, style: str) -> None:
-    if at and style != "json":
+    if at and style not in {"json", "folded"}:
         click.echo()
 
 

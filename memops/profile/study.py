@@ -95,11 +95,13 @@ def study(
     keep_going: bool = False,
     window: Window | None = None,
     filters: Filters | None = None,
+    lexicon: Lexicon | None = None,
 ) -> Study:
     """The analysis of the largest process in *inputs*, or of *pid*; growth since *base* if given.
 
     Without *base* the first dump of the process is what the last is compared with, and all of those
-    in the *window* make the series. Only what *filters* leave is analysed. Raises `UsageError` for a
+    in the *window* make the series. Only what *filters* leave is analysed. Studies with one *lexicon*
+    have the same codes for the same calls. Raises `UsageError` for a
     file that cannot be used and a *pid* without dumps; with *keep_going* such files are left out,
     and the notes tell of them.
     """
@@ -108,7 +110,7 @@ def study(
     chosen = runs[0] if len(runs) == 1 else max(runs, key=lambda run: run.last.live)
     jit = read_jit_symbols(inputs.perf_maps, inputs.times)
     elf = elf_symbols(inputs.symbols, chosen.last.mappings, inputs.kept)
-    words = _vocabulary(Names((*inputs.names, elf, jit)), chosen.last, Lexicon())
+    words = _vocabulary(Names((*inputs.names, elf, jit)), chosen.last, lexicon or Lexicon())
     shape = _shape(filters, words) if filters else None
     condenser = Condenser(words, inputs.build_ids, shape, remember=len(chosen.files) > 1)
     found = read_run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from memops.report.csv import as_csv
-from memops.report.pprof import pprof
+from memops.report.pprof import pprof, pprof_together
 from memops.report.speedscope import speedscope
 from memops.report.svg import svg
 
@@ -30,3 +30,5 @@ FILES: dict[str, Callable[[Study, View], bytes]] = {
 }
 PAGES: dict[str, Callable[[Sequence[Study], View], bytes]] = {"html": _html}
 """Of these one can hold several studies."""
+TOGETHER: dict[str, Callable[[Sequence[Study], View], bytes]] = {"pprof": pprof_together}
+"""Of these one tells several hosts apart."""

@@ -17,7 +17,7 @@ from memops.report.samples import samples
 from memops.report.text import title
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from collections.abc import Mapping as Map
     from pathlib import Path
 
@@ -41,22 +41,42 @@ def pprof(study: Study, _view: View) -> bytes:
     """
     import gzip  # noqa: PLC0415 - the other formats need it not
 
-    return gzip.compress(encode(study, samples(study)), mtime=0)
+    return gzip.compress(encode([study], [samples(study)]), mtime=0)
 
 
-def encode(study: Study, found: Samples) -> bytes:
-    """The samples *found* behind *study* as a profile message, not yet compressed."""
+def pprof_together(studies: Sequence[Study], _view: View) -> bytes:
+    """The lives *studies* as one gzipped profile, each sample with the labels of its host and life.
+
+    So ``go tool pprof -tagfocus=host=web-1``, ``-tagroot=host`` and ``-tags`` tell hosts apart, and
+    without them a function is one on all hosts.
+    """
+    import gzip  # noqa: PLC0415 - the other formats need it not
+
+    from memops.report.merging import on_common_ground  # noqa: PLC0415 - of several hosts only
+
+    return gzip.compress(encode(studies, on_common_ground(list(map(samples, studies)))), mtime=0)
+
+
+def encode(studies: Sequence[Study], found: Sequence[Samples]) -> bytes:
+    """The samples *found* behind each of *studies* as a profile message, not yet compressed.
+
+    Of several they agree on the places and names of frames.
+    """
     strings = _Strings({"": 0})
-    frames = dict.fromkeys(frame for sample in found.counts for frame in sample.frames)
-    lines = {frame: _lines(frame, found) for frame in frames}
+    ground = found[0]
+    frames = dict.fromkeys(
+        frame for one in found for sample in one.counts for frame in sample.frames
+    )
+    lines = {frame: _lines(frame, ground) for frame in frames}
     body = [
         *(block(1, _value_type(strings, kind)) for kind in VALUES),
-        *_samples(study, found, frames, strings),
-        *_mappings(found, lines, strings),
-        *_locations(found, lines),
+        *(block_ for study, one in zip(studies, found, strict=True)
+          for block_ in _samples(study, one, frames, strings)),
+        *_mappings(ground, lines, strings),
+        *_locations(ground, lines),
         *_functions((line.function for each in lines.values() for line in each), strings),
-        *_about(study, strings),
-    ]
+        *_about(studies, strings),
+    ]  # fmt: skip
     return b"".join([*body, *(text(6, each) for each in strings)])
 
 
@@ -106,10 +126,17 @@ def _samples(
 
 
 def _labels(study: Study, thread: str, strings: _Strings) -> Iterator[bytes]:
-    labels = {"thread": thread, "host": study.inputs.host, "app": study.inputs.app}
+    inputs = study.inputs
+    labels = {"thread": thread, "host": inputs.host, "app": inputs.app, "life": _life(study)}
     for key, value in labels.items():
         if value:
             yield block(3, number(1, strings[key]) + number(2, strings[value]))
+
+
+def _life(study: Study) -> str:
+    """What tells the life from others of its host: what the store calls it, or its pid."""
+    inputs, pid = study.inputs, study.process.pid
+    return inputs.life or (f"pid {pid}" if inputs.host and pid is not None else "")
 
 
 def _lines(frame: Frame, found: Samples) -> tuple[_Line, ...]:
@@ -170,15 +197,18 @@ def _functions(functions: Iterable[_Function], strings: _Strings) -> Iterator[by
         yield block(5, number(1, at) + name + number(4, strings[function.file]))
 
 
-def _about(study: Study, strings: _Strings) -> Iterator[bytes]:
+def _about(studies: Sequence[Study], strings: _Strings) -> Iterator[bytes]:
     """When and how the profile was made, and which value to show first."""
-    if (time := _time(study)) is not None:
-        yield number(9, round(time * _NANO))
-    if study.analysis.is_growth and study.series:
-        yield number(10, round((study.series.times[-1] - study.series.times[0]) * _NANO))
+    times = [time for each in studies if (time := _time(each)) is not None]
+    spans = [each.series.times[-1] - each.series.times[0] for each in studies
+             if each.analysis.is_growth and each.series]  # fmt: skip
+    if times:
+        yield number(9, round(max(times) * _NANO))
+    if spans:
+        yield number(10, round(max(spans) * _NANO))
     yield block(11, _value_type(strings, ("space", "bytes")))
-    yield number(12, study.interval)
-    yield packed(13, [strings[line] for line in comments(study)])
+    yield number(12, max(each.interval for each in studies))
+    yield packed(13, [strings[line] for each in studies for line in comments(each)])
     yield number(14, strings[VALUES[-1][0]])
 
 

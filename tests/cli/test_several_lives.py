@@ -56,18 +56,18 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return capsys.readouterr().err
 
 
-def collect(*hosts: str) -> None:
+def collect(*hosts: str, app: str = "shop") -> None:
     """Put the fleet into the store, each dump in a snapshot of its own."""
     with contextlib.chdir(read.HERE), Store.open() as store:
         for inputs in read.fleet(*hosts):
             for path, time in inputs.times.items():
-                collect_one(store, inputs.host, path.name, time)
+                collect_one(store, inputs.host, path.name, time, app)
 
 
-def collect_one(store: Store, host: str, name: str, time: float) -> None:
+def collect_one(store: Store, host: str, name: str, time: float, app: str = "shop") -> None:
     dump = read.HERE / "fleet-shop" / host / name
     life = f"{name.split('.')[1]}-77-0f3a9c2e"
-    place = Place("shop", host, life, stamp(datetime.fromtimestamp(time, UTC)), name[:-3])
+    place = Place(app, host, life, stamp(datetime.fromtimestamp(time, UTC)), name[:-3])
     keep(store, place, gzip.decompress(dump.read_bytes()), round(time))
     ids = read.HERE / "fleet-shop" / "build-ids.json"
     keep(store, replace(place, name="build-ids"), ids.read_bytes(), 0)
@@ -106,7 +106,7 @@ def test_one_host_of_them_is_told_of_alone(capsys: pytest.CaptureFixture[str]) -
     assert said(capsys, "analyze", "--host", "web-2", *SYMBOLS).startswith("shop on web-2, pid ")
 
 
-@pytest.mark.parametrize("option", [["--each"], ["--folded"], ["--jeprof"], ["--sort", "objects"]])
+@pytest.mark.parametrize("option", [["--each"], ["--jeprof"], ["--sort", "objects"]])
 def test_each_host_is_told_of_alone_where_that_is_asked_for(
     option: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -60,10 +60,22 @@ class ResidentLife:
     source: str
 
     def rate(self) -> Rate | None:
-        """How fast the RSS grows; None where there are too few moments to tell how sure that is."""
+        """How fast the RSS grows; None where there are too few moments to tell how sure that is.
+
+        RSS goes in steps. If more than half of it lies on a line, the median deviation is nothing:
+        the doubt is that of least squares, at least.
+        """
         if len(self.moments) < LEAST or self.moments[-1] - self.moments[0] < _SHORTEST:
             return None
-        return rate(Times(self.moments), self.sizes, 1)
+        times = Times(self.moments)
+        found = rate(times, self.sizes, 1)
+        offsets = [
+            size - found.mean * time for time, size in zip(self.moments, self.sizes, strict=True)
+        ]
+        level = sum(offsets) / len(offsets)
+        squares = sum((offset - level) ** 2 for offset in offsets)
+        least = squares / (len(offsets) - 2) / times.width
+        return found._replace(variance=max(found.variance, least))
 
 
 @dataclass(frozen=True, slots=True)

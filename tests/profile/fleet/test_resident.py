@@ -94,6 +94,19 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says(tmp_path: Path) 
     assert held / runs > 0.85
 
 
+@given(st.integers(10, 20), st.integers(1, 400), st.data())
+def test_steps_are_no_certainty(many: int, step: int, data: st.DataObject) -> None:
+    """RSS that stands still but for one step: most moments lie on a line, and it says little."""
+    at = data.draw(st.integers(1, many - 1))
+    sizes = tuple((500 + step * (each >= at)) * MIB for each in range(many))
+    moments = tuple(BEGUN + 600.0 * each for each in range(many))
+
+    found = ResidentLife((), frozenset(), moments, sizes, "status").rate()
+
+    assert found
+    assert found.spread * (moments[-1] - moments[0]) > 0.1 * step * MIB
+
+
 @pytest.mark.parametrize("many", [1, 2])
 def test_two_moments_tell_no_slope_for_their_doubt_is_not_known(many: int, tmp_path: Path) -> None:
     series = line(BEGUN, 3, 600 * MIB, 12 * MIB, 3)[:many]
