@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # Arguments: a process and a path. Prints whether its root is the host's; then of the path, or else the
 # nearest directory above it that the process has: whether that may be written, whether programs may be
-# mapped from it, whether the host's nearest one is the same to the process, its owner, mode and name. Links are followed on the host,
-# because an absolute one below /proc/PID/root would leave that root. Whether it may be written the mount
+# mapped from it, whether the host's nearest one is the same to the process, its owner, mode and name.
+# Links are followed on the host, because an absolute one below /proc/PID/root would leave that root. Whether it may be written the mount
 # says (mnt_id: Linux 3.15, man 5 proc_pid_fdinfo); busybox's own test -w tells root yes of anything.
 SCRIPT = r"""
 root=/proc/$1/root here=$2 rest=
@@ -49,8 +49,8 @@ class Sight(NamedTuple):
     *known* is false where nobody may look. *own_root*: it has a root directory of its own. *nearest*
     is the path itself, if it is *there*, or the nearest directory above it that is; *owner* is its
     user's number, and *writable* whether its file system may be written at all, whatever the
-    permissions; *executable* says the same of mapping programs. *covered*: something else lies over what the host has there; *hidden*: it is
-    systemd's empty directory of mode 0000, which no later mount makes way in.
+    permissions; *executable* says the same of mapping programs. *covered*: something else lies over what
+    the host has there; *hidden*: it is systemd's empty directory of mode 0000, which no later mount makes way in.
     """
 
     known: bool = False

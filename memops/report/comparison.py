@@ -21,7 +21,7 @@ from memops.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from memops.profile.fleet.comparison import Change, Comparison, HostChange
+    from memops.profile.fleet.comparison import Change, Comparison, HostChange, ResidentComparison
     from memops.profile.fleet.lives import Life
     from memops.report.rates import Pace
     from memops.report.view import View
@@ -79,7 +79,7 @@ def verdict(change: Change, what: str = "dump") -> str:
 def _sentences(found: Comparison, view: View, pace: Pace) -> list[str]:
     whole, told = found.whole, verdict(found.whole)
     grew = f"growth {told}" if whole.verdict in {FELL, ROSE} else told
-    lines = [f"{_place(found)}: {grew}"]
+    lines = [f"{place(found)}: {grew}"]
     if whole.before and whole.after:
         lines[0] += (
             f": {pace.mean(whole.before)} {pace.name} before, {pace.mean(whole.after)} after"
@@ -92,7 +92,8 @@ def _sentences(found: Comparison, view: View, pace: Pace) -> list[str]:
     return [clip(line, view.width) for line in [*lines, *_spans(found)]]
 
 
-def _place(found: Comparison) -> str:
+def place(found: Comparison | ResidentComparison) -> str:
+    """Whose memory was compared: an app, and on how many of its hosts."""
     app = found.app or "one app"
     if len(found.hosts) == 1:
         return " on ".join(filter(None, (app, found.hosts[0].host)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from memops.profile.fleet.comparison import FELL, ROSE, TOO_EARLY
 from memops.profile.verdict.judge import NOT_ENOUGH, NOT_JUDGED
-from memops.report.comparison import silent, table, verdict
+from memops.report.comparison import place, silent, table, verdict
 from memops.report.rates import moment, notes, pace_of, paragraphs
 from memops.report.safe import printable
 from memops.report.text import clip
@@ -56,20 +56,11 @@ def _sentences(found: ResidentComparison, pace: Pace) -> Iterator[str]:
     means = ""
     if whole.before and whole.after:
         means = f": {pace.mean(whole.before)} {pace.name} before, {pace.mean(whole.after)} after"
-    yield printable(f"{_place(found)}: {said}{means}")
+    yield printable(f"{place(found)}: {said}{means}")
     yield _IS_RSS
     if whole.difference:
         between = pace.bounds(whole.difference)
         yield f"difference: {pace.mean(whole.difference)} {pace.name}, with 95 % in {between}"
-
-
-def _place(found: ResidentComparison) -> str:
-    app = found.app or "one app"
-    if len(found.hosts) == 1:
-        return " on ".join(filter(None, (app, found.hosts[0].host)))
-    both = sum(each.change.difference is not None for each in found.hosts)
-    every = f"all {both}" if both == len(found.hosts) else f"{both} of {len(found.hosts)}"
-    return f"{app} on {every} hosts"
 
 
 def _spans(found: ResidentComparison) -> Iterator[str]:
